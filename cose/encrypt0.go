@@ -1,0 +1,117 @@
+package cose
+
+import (
+	"bytes"
+	"crypto/rand"
+	"fmt"
+
+	"github.com/sottokit/sotto/fault"
+	"github.com/sottokit/sotto/internal/coseimpl"
+	"github.com/sottokit/sotto/internal/wire"
+)
+
+// Encrypt0 appends a COSE_Encrypt0 of plaintext (RFC 9052 §5.2) with a random IV to dst and returns the result:
+//
+//	16([<<{1: alg, 16: c.Type}>>, {5: IV}, ciphertext])
+//
+// without the typ when there is none, without the tag when c is Untagged. It allocates nothing when dst has room for the
+// message and 150 bytes more. dst must not overlap plaintext (fault.Misuse). More than MaxPlaintext bytes, or MaxSeals
+// messages, are fault.OverLimit.
+func (k *Key) Encrypt0(dst, plaintext []byte, c Context) ([]byte, error) {
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	if len(plaintext) > MaxPlaintext {
+		return nil, fmt.Errorf("cose: plaintext of %d bytes: %w", len(plaintext), fault.OverLimit)
+	}
+	if wire.Overlap(dst, plaintext) {
+		return nil, fmt.Errorf("cose: dst overlaps plaintext: %w", fault.Misuse)
+	}
+	if err := k.life.Begin(); err != nil {
+		return nil, wrapError(err)
+	}
+	defer k.life.End()
+	aead, err := k.content()
+	if err != nil {
+		return nil, err
+	}
+	if err := k.countSeal(); err != nil {
+		return nil, err
+	}
+	var buf [maxPrefix]byte
+	start, protected := k.appendStart(buf[:0], &c)
+	dst = append(dst, start...)
+	dst = append(dst, zeroIV[:]...)
+	iv := dst[len(dst)-ivSize:]
+	rand.Read(iv)
+	return coseimpl.AppendCiphertext0(dst, aead, protected, iv, plaintext, c.AAD), nil
+}
+
+// maxPrefix is the length of the longest start: heads, the algorithm, the type, and the head of the IV.
+const maxPrefix = 24 + MaxType
+
+var zeroIV [ivSize]byte // room for an IV; never written, never used as one
+
+// appendStart appends everything before the IV. Own messages have one form, so the writer and the fast path of the
+// reader share these bytes. The protected header is a part of the result.
+func (k *Key) appendStart(dst []byte, c *Context) (start, protected []byte) {
+	var buf [maxPrefix]byte
+	header := coseimpl.AppendProtected(buf[:0], int64(k.alg), c.Type)
+	dst = coseimpl.AppendEncrypt0Start(dst, !c.Untagged, header)
+	end := len(dst)
+	dst = wire.AppendHead(dst, wire.MajorMap, 1)
+	dst = wire.AppendInt(dst, coseimpl.HeaderIV)
+	dst = wire.AppendHead(dst, wire.MajorBytes, ivSize)
+	return dst, dst[end-len(header) : end : end]
+}
+
+// Decrypt0 appends the plaintext of message to dst and returns the result. On error the result is nil. message must be of
+// the key's algorithm and of the form that c says; what is not is fault.Malformed, or fault.UnsupportedVersion when its
+// type is a newer version of sotto's. What does not open with this key in this place is fault.Damaged. dst must not
+// overlap message (fault.Misuse).
+func (k *Key) Decrypt0(dst, message []byte, c Context) ([]byte, error) {
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	if wire.Overlap(dst, message) {
+		return nil, fmt.Errorf("cose: dst overlaps message: %w", fault.Misuse)
+	}
+	if err := k.life.Begin(); err != nil {
+		return nil, wrapError(err)
+	}
+	defer k.life.End()
+	aead, err := k.content()
+	if err != nil {
+		return nil, err
+	}
+	var buf [maxPrefix]byte
+	start, protected := k.appendStart(buf[:0], &c)
+	rest, ok := bytes.CutPrefix(message, start)
+	if !ok || len(rest) < ivSize {
+		plaintext, err := k.decryptForeign(dst, message, &c)
+		return plaintext, wrapError(err)
+	}
+	r := wire.NewReader(rest[ivSize:])
+	ciphertext := r.Bytes("ciphertext", MaxPlaintext+tagSize)
+	if err := r.End("COSE_Encrypt0"); err != nil {
+		return nil, wrapError(err)
+	}
+	plaintext, err := coseimpl.AppendPlaintext0(dst, aead, protected, rest[:ivSize], ciphertext, c.AAD)
+	return plaintext, wrapError(err)
+}
+
+// decryptForeign opens a message that is not of the one form that Encrypt0 writes: a standard message from elsewhere, or
+// an own one that is refused with the reason.
+func (k *Key) decryptForeign(dst, message []byte, c *Context) ([]byte, error) {
+	m, err := coseimpl.ParseEncrypt0(message, !c.Untagged)
+	if err != nil {
+		return nil, err
+	}
+	if c.Type != "" {
+		if err := m.CheckType(c.Type); err != nil {
+			return nil, err
+		}
+		return nil, fmt.Errorf("headers are not exactly those of %s: %w", c.Type, fault.Malformed)
+	}
+	return m.Open(dst, k.aead, int64(k.alg), k.baseIV, c.AAD)
+}

@@ -1,0 +1,124 @@
+package cose
+
+import (
+	"crypto/hkdf"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"fmt"
+
+	"github.com/sottokit/sotto/fault"
+	"github.com/sottokit/sotto/internal/coseimpl"
+	"github.com/sottokit/sotto/internal/wire"
+)
+
+// Wrapper seals keys under a key: *Key, a master key or ring of them, a channel key, or the app's own (Android Keystore,
+// Secure Enclave, HSM).
+//
+// WrapKey returns inner sealed so that only UnwrapKey with the same aad opens it. UnwrapKey fails with fault.WrongSecret
+// when the wrapped key belongs to another Wrapper, and with fault.Damaged when it belongs to this one and does not open.
+type Wrapper interface {
+	WrapKey(inner *Key, aad []byte) ([]byte, error)
+	UnwrapKey(wrapped, aad []byte) (*Key, error)
+}
+
+// maxWrappedKey bounds a wrapped key, in bytes; one without kid and base IV has 145.
+const maxWrappedKey = 1024
+
+// WrapKey seals inner under k:
+//
+//	KEK || C = HKDF-SHA-256(secret of k, no salt, ["sotto/v1.key-wrap", h'alg'], 64)
+//	wrapped  = Encrypt0(KEK, A256GCM) of the COSE_Key of inner, protected {1: 3, 16: "sotto/v1.key-wrap", -70004: C},
+//	           external_aad ["sotto/v1.key-wrap", aad]
+//
+// C commits to k, so that a wrong key and damaged bytes are told apart and nothing opens under two keys. The key's use
+// here is independent of its use as a content key. It works for keys of every algorithm.
+func (k *Key) WrapKey(inner *Key, aad []byte) ([]byte, error) {
+	if inner == nil {
+		return nil, fmt.Errorf("cose: no key to wrap: %w", fault.Misuse)
+	}
+	plaintext, err := inner.ExportSecretCOSEKey()
+	if err != nil {
+		return nil, err
+	}
+	defer clear(plaintext)
+	kek, commitment, err := k.wrapping()
+	if err != nil {
+		return nil, err
+	}
+	defer clear(kek)
+	aead, err := newGCM(kek)
+	if err != nil {
+		return nil, wrapError(err)
+	}
+	if err := k.countSeal(); err != nil {
+		return nil, err
+	}
+	iv := make([]byte, ivSize)
+	rand.Read(iv)
+	wrapped, err := coseimpl.AppendEncrypt0(nil, aead, true, wrapHeader(commitment),
+		coseimpl.AppendHeader(nil, coseimpl.BytesField(coseimpl.HeaderIV, iv)), iv, plaintext, wrapAAD(aad))
+	return wrapped, wrapError(err)
+}
+
+// UnwrapKey opens what WrapKey sealed. See Wrapper for the errors; what is no wrapped key at all is fault.Malformed.
+func (k *Key) UnwrapKey(wrapped, aad []byte) (*Key, error) {
+	if len(wrapped) > maxWrappedKey {
+		return nil, fmt.Errorf("cose: wrapped key of %d bytes: %w", len(wrapped), fault.OverLimit)
+	}
+	m, err := coseimpl.ParseEncrypt0(wrapped, true)
+	if err != nil {
+		return nil, fmt.Errorf("cose: wrapped key: %w", err)
+	}
+	if err := m.CheckType(wire.LabelKeyWrap); err != nil {
+		return nil, fmt.Errorf("cose: wrapped key: %w", err)
+	}
+	have, err := m.Protected.Bytes(coseimpl.HeaderCommitment)
+	if err != nil {
+		return nil, fmt.Errorf("cose: wrapped key: %w", err)
+	}
+	if len(have) != keySize || !m.HasExactly(wrapHeader(have)) {
+		return nil, fmt.Errorf("cose: wrapped key: headers are not exactly those of %s: %w", wire.LabelKeyWrap, fault.Malformed)
+	}
+	kek, commitment, err := k.wrapping()
+	if err != nil {
+		return nil, err
+	}
+	defer clear(kek)
+	if subtle.ConstantTimeCompare(have, commitment) != 1 {
+		return nil, fmt.Errorf("cose: wrapped under another key: %w", fault.WrongSecret)
+	}
+	aead, err := newGCM(kek)
+	if err != nil {
+		return nil, wrapError(err)
+	}
+	plaintext, err := m.Open(nil, aead, int64(A256GCM), nil, wrapAAD(aad))
+	if err != nil {
+		return nil, fmt.Errorf("cose: wrapped key: %w", err)
+	}
+	defer clear(plaintext)
+	return ParseKey(plaintext)
+}
+
+// wrapping derives the key that wraps and the commitment to k.
+func (k *Key) wrapping() (kek, commitment []byte, err error) {
+	if err := k.life.Begin(); err != nil {
+		return nil, nil, wrapError(err)
+	}
+	defer k.life.End()
+	info := wire.AppendBound(nil, wire.LabelKeyWrap, wire.AppendInt(nil, int64(k.alg)))
+	out, err := hkdf.Key(sha256.New, k.secret, nil, string(info), 2*keySize)
+	if err != nil {
+		return nil, nil, wrapError(err)
+	}
+	return out[:keySize:keySize], out[keySize:], nil
+}
+
+func wrapHeader(commitment []byte) []byte {
+	return coseimpl.AppendHeader(nil,
+		coseimpl.IntField(coseimpl.HeaderAlg, int64(A256GCM)),
+		coseimpl.TextField(coseimpl.HeaderTyp, wire.LabelKeyWrap),
+		coseimpl.BytesField(coseimpl.HeaderCommitment, commitment))
+}
+
+func wrapAAD(aad []byte) []byte { return wire.AppendBound(nil, wire.LabelKeyWrap, aad) }

@@ -1,0 +1,42 @@
+package ecdh
+
+// lowOrderPoints are the u-coordinates of the points whose order divides 8, on the curve and its twist, in every
+// encoding below 2^255 (RFC 7748 §6.1; https://cr.yp.to/ecdh.html#validate). The top bit is ignored by X25519, so it is
+// cleared before the comparison.
+var lowOrderPoints = [...][Size]byte{
+	{0: 0x00}, // 0, order 4
+	{0: 0x01}, // 1, order 1
+	{ // order 8
+		0xe0, 0xeb, 0x7a, 0x7c, 0x3b, 0x41, 0xb8, 0xae, 0x16, 0x56, 0xe3, 0xfa, 0xf1, 0x9f, 0xc4, 0x6a,
+		0xda, 0x09, 0x8d, 0xeb, 0x9c, 0x32, 0xb1, 0xfd, 0x86, 0x62, 0x05, 0x16, 0x5f, 0x49, 0xb8, 0x00,
+	},
+	{ // order 8
+		0x5f, 0x9c, 0x95, 0xbc, 0xa3, 0x50, 0x8c, 0x24, 0xb1, 0xd0, 0xb1, 0x55, 0x9c, 0x83, 0xef, 0x5b,
+		0x04, 0x44, 0x5c, 0xc4, 0x58, 0x1c, 0x8e, 0x86, 0xd8, 0x22, 0x4e, 0xdd, 0xd0, 0x9f, 0x11, 0x57,
+	},
+	nearP(0xec), // p-1, order 2 on the twist
+	nearP(0xed), // p = 0
+	nearP(0xee), // p+1 = 1
+}
+
+// nearP is 2^255 - 256 + low in little-endian, the neighbourhood of p = 2^255 - 19.
+func nearP(low byte) [Size]byte {
+	var b [Size]byte
+	for i := range b {
+		b[i] = 0xff
+	}
+	b[0], b[31] = low, 0x7f
+	return b
+}
+
+// lowOrder reports whether the key is one of lowOrderPoints. Public keys are public: this need not be constant time.
+func (p *PublicKey) lowOrder() bool {
+	u := p.b
+	u[31] &= 0x7f
+	for i := range lowOrderPoints {
+		if u == lowOrderPoints[i] {
+			return true
+		}
+	}
+	return false
+}

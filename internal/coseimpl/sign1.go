@@ -1,0 +1,85 @@
+package coseimpl
+
+import (
+	"crypto/rand"
+	"fmt"
+
+	gocose "github.com/veraison/go-cose"
+
+	"github.com/sottokit/sotto/fault"
+	"github.com/sottokit/sotto/internal/wire"
+)
+
+// AppendSign1 appends a COSE_Sign1 (RFC 9052 §4.2). protected is the serialized protected header, which names the
+// signer's algorithm; unprotected is an encoded map. go-cose gets the header prepared and builds the Sig_structure.
+func AppendSign1(dst []byte, s gocose.Signer, tagged bool, protected, unprotected, payload, external []byte) ([]byte, error) {
+	m := sign1Message(s.Algorithm(), protected, payload)
+	if err := m.Sign(rand.Reader, external, s); err != nil {
+		if fault.Of(err) != 0 {
+			return nil, err
+		}
+		return nil, fmt.Errorf("signer: %w: %w", fault.StoreFailed, err) // for example a phone's key store that is locked
+	}
+	if tagged {
+		dst = wire.AppendHead(dst, wire.MajorTag, TagSign1)
+	}
+	dst = wire.AppendHead(dst, wire.MajorArray, 4)
+	dst = wire.AppendBytes(dst, protected)
+	dst = append(dst, unprotected...)
+	dst = wire.AppendBytes(dst, payload)
+	return wire.AppendBytes(dst, m.Signature), nil
+}
+
+// sign1Message is a go-cose message with prepared headers. RawProtected is what go-cose signs; the decoded map only
+// repeats the algorithm, which go-cose compares with the key's.
+func sign1Message(alg gocose.Algorithm, protected, payload []byte) *gocose.Sign1Message {
+	if payload == nil {
+		payload = []byte{} // nil means detached to go-cose
+	}
+	return &gocose.Sign1Message{
+		Headers: gocose.Headers{
+			RawProtected: wire.AppendBytes(nil, protected),
+			Protected:    gocose.ProtectedHeader{gocose.HeaderLabelAlgorithm: alg},
+		},
+		Payload: payload,
+	}
+}
+
+// Sign1 is a decoded COSE_Sign1, not yet verified.
+type Sign1 struct {
+	Buckets
+	payload   []byte // not exported: Verify gives it out
+	signature []byte
+}
+
+const maxSignature = 1024 // bytes; the longest one in use here has 132
+
+// ParseSign1 decodes a COSE_Sign1 in exactly one of its forms, tagged or not.
+func ParseSign1(message []byte, tagged bool) (*Sign1, error) {
+	r := wire.NewReader(message)
+	readStart(&r, "COSE_Sign1", tagged, TagSign1, 4)
+	m := &Sign1{Buckets: readBuckets(&r)}
+	m.payload = readContent(&r, "payload")
+	m.signature = r.Bytes("signature", maxSignature)
+	return m, r.End("COSE_Sign1")
+}
+
+// Verify returns the payload if the signature over it is v's, else fault.UntrustedSigner.
+func (m *Sign1) Verify(v gocose.Verifier, external []byte) ([]byte, error) {
+	alg, err := m.Alg()
+	if err != nil {
+		return nil, err
+	}
+	if alg != int64(v.Algorithm()) {
+		return nil, fmt.Errorf("algorithm %d instead of %d: %w", alg, v.Algorithm(), fault.Malformed)
+	}
+	message := sign1Message(v.Algorithm(), m.Raw, m.payload)
+	message.Signature = m.signature
+	if err := message.Verify(external, v); err != nil {
+		return nil, fmt.Errorf("signature: %w", fault.UntrustedSigner)
+	}
+	return m.payload, nil
+}
+
+// Size of the payload, in bytes. The payload itself is given out by Verify alone.
+func (m *Sign1) Size() int { return len(m.payload) }

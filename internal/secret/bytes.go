@@ -1,0 +1,70 @@
+package secret
+
+import (
+	"bytes"
+	"crypto/subtle"
+
+	"github.com/sottokit/sotto/fault"
+)
+
+// Bytes is a secret byte string that can be destroyed. It is safe for concurrent use. The zero value and nil are
+// destroyed ones.
+type Bytes struct {
+	life Life
+	b    []byte
+}
+
+// Copy returns a new secret that holds a copy of b; the caller still owns b.
+func Copy(b []byte) *Bytes { return Own(bytes.Clone(b)) }
+
+// Own returns a new secret that holds b itself: the caller gives it away.
+func Own(b []byte) *Bytes {
+	s := &Bytes{b: b}
+	s.life.Birth()
+	return s
+}
+
+// Use calls f with the secret bytes, which f must not keep. It fails with fault.DestroyedKey after Destroy, and with
+// whatever f returns. f must not use another secret (see Life).
+func (s *Bytes) Use(f func(b []byte) error) error {
+	if s == nil {
+		return fault.DestroyedKey
+	}
+	if err := s.life.Begin(); err != nil {
+		return err
+	}
+	defer s.life.End()
+	return f(s.b)
+}
+
+// Export returns a copy of the secret bytes, which the caller wipes when done.
+func (s *Bytes) Export() ([]byte, error) {
+	var out []byte
+	err := s.Use(func(b []byte) error {
+		out = bytes.Clone(b)
+		return nil
+	})
+	return out, err
+}
+
+// Equal compares two secrets in constant time. A destroyed secret equals nothing, itself included.
+func (s *Bytes) Equal(other *Bytes) bool {
+	mine, err := s.Export()
+	if err != nil {
+		return false
+	}
+	defer clear(mine)
+	equal := false
+	err = other.Use(func(b []byte) error {
+		equal = subtle.ConstantTimeCompare(mine, b) == 1
+		return nil
+	})
+	return err == nil && equal
+}
+
+// Destroy wipes the secret. It waits for running uses and is idempotent.
+func (s *Bytes) Destroy() {
+	if s != nil {
+		s.life.Kill(func() { clear(s.b) })
+	}
+}

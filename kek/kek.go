@@ -1,0 +1,138 @@
+// Package kek holds channel keys (KEK): the key that a channel's members share and that seals its content keys (DEK).
+// Most people need Generate, Key.Wrap and Unwrap; a channel with more than one member needs NewRequest, Key.Grant and
+// Accept to hand the key over, and Key.Rotate when somebody leaves.
+package kek
+
+import (
+	"fmt"
+
+	"github.com/sottokit/sotto/cose"
+	"github.com/sottokit/sotto/fault"
+	"github.com/sottokit/sotto/internal/secret"
+	"github.com/sottokit/sotto/internal/wire"
+)
+
+// redacted keeps secrets out of everything that prints.
+type redacted = secret.Redacted
+
+// Key is a channel key. It seals DEKs (cose.Wrapper), never content. It is safe for concurrent use.
+type Key struct {
+	_ [0]func()
+	redacted
+	k *cose.Key
+}
+
+// Generate makes a new random channel key.
+func Generate() *Key {
+	k, err := cose.GenerateKey(cose.A256GCM)
+	if err != nil {
+		return &Key{} // unreachable: the algorithm is fixed. The zero Key is a destroyed one.
+	}
+	return newKey(k)
+}
+
+func newKey(k *cose.Key) *Key { return &Key{redacted: secret.Redact("kek.Key", k.ID()), k: k} }
+
+// Wrap seals the key under w, a master key as a rule. It opens only with the same aad, which says where the key belongs.
+func (k *Key) Wrap(w cose.Wrapper, aad []byte) ([]byte, error) {
+	if w == nil {
+		return nil, fmt.Errorf("kek: no wrapper: %w", fault.Misuse)
+	}
+	return w.WrapKey(k.k, wire.AppendBound(nil, wire.LabelKEK, aad))
+}
+
+// Unwrap opens what Wrap sealed. The errors are those of cose.Wrapper: another wrapper, that is a wrong password where w
+// is a master key, is fault.WrongSecret; another aad or altered bytes are fault.Damaged, a key that is no channel key
+// fault.Malformed.
+func Unwrap(w cose.Wrapper, wrapped, aad []byte) (*Key, error) {
+	if w == nil {
+		return nil, fmt.Errorf("kek: no wrapper: %w", fault.Misuse)
+	}
+	k, err := w.UnwrapKey(wrapped, wire.AppendBound(nil, wire.LabelKEK, aad))
+	if err != nil {
+		return nil, fmt.Errorf("kek: %w", err)
+	}
+	return checked(k)
+}
+
+// checked makes a channel key of a key that came from elsewhere.
+func checked(k *cose.Key) (*Key, error) {
+	if k.Algorithm() != cose.A256GCM {
+		k.Destroy()
+		return nil, fmt.Errorf("kek: a key of %v: %w", k.Algorithm(), fault.Malformed)
+	}
+	return newKey(k), nil
+}
+
+// WrapKey seals inner under the channel key; see cose.Key.WrapKey. DEKs call it through dek.Key.Wrap.
+func (k *Key) WrapKey(inner *cose.Key, aad []byte) ([]byte, error) { return k.k.WrapKey(inner, aad) }
+
+// UnwrapKey opens what WrapKey sealed; see cose.Wrapper for the errors.
+func (k *Key) UnwrapKey(wrapped, aad []byte) (*cose.Key, error) { return k.k.UnwrapKey(wrapped, aad) }
+
+// MaxRotate bounds the content keys of one Rotate.
+const MaxRotate = 1 << 20
+
+// Rotate makes a new channel key and seals every given DEK under it, all with the aad that dek.Key.Wrap got. It returns
+// both or nothing: when one DEK does not open, the error names its position and nothing has changed. The old key stays
+// usable; Destroy it once the new wraps are stored.
+func (k *Key) Rotate(wrappedDEKs [][]byte, aad []byte) (*Key, [][]byte, error) {
+	if len(wrappedDEKs) > MaxRotate {
+		return nil, nil, fmt.Errorf("kek: rotation of %d keys: %w", len(wrappedDEKs), fault.OverLimit)
+	}
+	next, bound := Generate(), wire.AppendBound(nil, wire.LabelDEK, aad)
+	renewed := make([][]byte, len(wrappedDEKs))
+	for i, wrapped := range wrappedDEKs {
+		if err := k.rewrap(next, &renewed[i], wrapped, bound); err != nil {
+			next.Destroy()
+			return nil, nil, fmt.Errorf("kek: content key %d: %w", i, err)
+		}
+	}
+	return next, renewed, nil
+}
+
+func (k *Key) rewrap(next *Key, renewed *[]byte, wrapped, bound []byte) error {
+	inner, err := k.UnwrapKey(wrapped, bound)
+	if err != nil {
+		return err
+	}
+	defer inner.Destroy()
+	*renewed, err = next.WrapKey(inner, bound)
+	return err
+}
+
+// ID returns 8 bytes of a hash of the key, for logs and hints.
+func (k *Key) ID() []byte { return k.k.ID() }
+
+// ExportSecret returns a copy of the 32 secret bytes, which the caller must wipe.
+func (k *Key) ExportSecret() ([]byte, error) { return k.k.ExportSecret() }
+
+// Equal compares two keys in constant time. A destroyed key equals nothing.
+func (k *Key) Equal(other *Key) bool { return k.k.Equal(other.k) }
+
+// Destroy wipes the key. It is idempotent; later uses fail with fault.DestroyedKey.
+func (k *Key) Destroy() { k.k.Destroy() }
+
+var _ cose.Wrapper = (*Key)(nil)
+
+// Channel names a channel and the epoch of its key. The epoch counts the rotations; it is the app's to keep.
+type Channel struct {
+	ID    []byte // 1 to MaxChannelID bytes
+	Epoch uint64
+}
+
+// MaxChannelID bounds Channel.ID, in bytes.
+const MaxChannelID = 256
+
+func (c Channel) check() error {
+	if len(c.ID) == 0 || len(c.ID) > MaxChannelID {
+		return fmt.Errorf("kek: channel ID of %d bytes: %w", len(c.ID), fault.Misuse)
+	}
+	return nil
+}
+
+// bind is a Context for this channel and epoch.
+func (c Channel) bind(label string, parts ...[]byte) cose.Context {
+	epoch := wire.AppendHead(nil, wire.MajorUint, c.Epoch)
+	return cose.Bind(label, append([][]byte{c.ID, epoch}, parts...)...)
+}
