@@ -121,16 +121,17 @@ func Bind(typ string, parts ...[]byte) Context {
 
 // check refuses a Context that does not bind what it claims to.
 func (c *Context) check() error {
-	if c.Type == "" {
+	n := len(c.Type)
+	if n == 0 {
 		return nil
 	}
-	if len(c.Type) > MaxType || strings.Count(c.Type, "/") != 1 || strings.TrimSpace(c.Type) != c.Type {
+	if n > MaxType || strings.Count(c.Type, "/") != 1 || c.Type[0] == ' ' || c.Type[n-1] == ' ' {
 		return fmt.Errorf("cose: Context.Type is no label: %w", fault.Misuse)
 	}
-	// [Type, …]: one byte for the array's head, the head of the text, the text.
-	head := 1 + wire.HeadSize(len(c.Type))
-	if len(c.AAD) < head+len(c.Type) || c.AAD[0]&0xe0 != wire.MajorArray || c.AAD[0]&0x1f >= 24 ||
-		c.AAD[1]&0xe0 != wire.MajorText || string(c.AAD[head:head+len(c.Type)]) != c.Type {
+	// The AAD starts with the head of a short array, the head of the text, and the text.
+	start := 1 + wire.HeadSize(n)
+	if len(c.AAD) < start+n || c.AAD[0] < wire.MajorArray|1 || c.AAD[0] >= wire.MajorArray|24 ||
+		c.AAD[1]&0xe0 != wire.MajorText || string(c.AAD[start:start+n]) != c.Type {
 		return fmt.Errorf("cose: Context.AAD does not start with the type: %w", fault.Misuse)
 	}
 	return nil

@@ -44,7 +44,7 @@ func Encrypt(dst, plaintext []byte, to []Recipient, c Context) ([]byte, error) {
 		if recipient == nil {
 			return nil, fmt.Errorf("cose: recipient %d is nil: %w", i, fault.Misuse)
 		}
-		wipe, err := recipient.write(&e.To[i])
+		wipe, err := recipient.write(&e.To[i], Algorithm(e.Alg))
 		if err != nil {
 			return nil, wrapError(err)
 		}
@@ -86,12 +86,12 @@ func Decrypt(dst, message []byte, with Opener, c Context) ([]byte, error) {
 		if err := m.CheckType(c.Type); err != nil {
 			return nil, wrapError(err)
 		}
-		if !m.HasExactly(message, coseimpl.AppendProtected(nil, c.content(), c.Type)) {
+		if !m.HasExactly(&fixed, message, coseimpl.AppendProtected(nil, c.content(), c.Type)) {
 			return nil, fmt.Errorf("cose: headers are not exactly those of %s: %w", c.Type, fault.Malformed)
 		}
 	}
 	var o coseimpl.Opener
-	wipe, err := with.read(&o)
+	wipe, err := with.read(&o, Algorithm(c.content()))
 	if err != nil {
 		return nil, wrapError(err)
 	}

@@ -59,9 +59,7 @@ func (k *Key) appendStart(dst []byte, c *Context) (start, protected []byte) {
 	header := coseimpl.AppendProtected(buf[:0], int64(k.alg), c.Type)
 	dst = coseimpl.AppendEncrypt0Start(dst, !c.Untagged, header)
 	end := len(dst)
-	dst = wire.AppendHead(dst, wire.MajorMap, 1)
-	dst = wire.AppendInt(dst, coseimpl.HeaderIV)
-	dst = wire.AppendHead(dst, wire.MajorBytes, ivSize)
+	dst = append(dst, wire.MajorMap|1, coseimpl.HeaderIV, wire.MajorBytes|ivSize)
 	return dst, dst[end-len(header) : end : end]
 }
 

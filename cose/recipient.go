@@ -25,13 +25,13 @@ type Agreement struct {
 
 // Recipient is somebody to whom Encrypt seals. Made by ToX25519, ToStatic and ToKey.
 type Recipient interface {
-	// write fills in r and returns what wipes the secrets in it.
-	write(r *coseimpl.Recipient) (wipe func(), err error)
+	// write fills in r for a message of the given content algorithm and returns what wipes the secrets in it.
+	write(r *coseimpl.Recipient, content Algorithm) (wipe func(), err error)
 }
 
 // Opener is what Decrypt opens with, and what it expects. Made by WithX25519, WithStatic and WithKey.
 type Opener interface {
-	read(o *coseimpl.Opener) (wipe func(), err error)
+	read(o *coseimpl.Opener, content Algorithm) (wipe func(), err error)
 }
 
 // ToX25519 seals to the holder of a public key, with a fresh ephemeral key (RFC 9053 §6.3.1). It says nothing about who
@@ -71,7 +71,7 @@ type toX25519 struct {
 	agreement Agreement
 }
 
-func (t toX25519) write(r *coseimpl.Recipient) (func(), error) {
+func (t toX25519) write(r *coseimpl.Recipient, _ Algorithm) (func(), error) {
 	if t.to == nil || t.static && t.me == nil {
 		return nil, fmt.Errorf("recipient without a key: %w", fault.Misuse)
 	}
@@ -104,7 +104,7 @@ type withX25519 struct {
 	agreement Agreement
 }
 
-func (w withX25519) read(o *coseimpl.Opener) (func(), error) {
+func (w withX25519) read(o *coseimpl.Opener, _ Algorithm) (func(), error) {
 	if w.me == nil || w.static && w.from == nil {
 		return nil, fmt.Errorf("opener without a key: %w", fault.Misuse)
 	}
@@ -143,34 +143,40 @@ type withKey struct {
 	keyID []byte
 }
 
-func (w withKey) write(r *coseimpl.Recipient) (func(), error) {
-	alg, secret, err := w.export()
+func (w withKey) write(r *coseimpl.Recipient, content Algorithm) (func(), error) {
+	alg, secret, err := w.export(content)
 	if err != nil {
 		return nil, err
 	}
-	*r = coseimpl.Recipient{Alg: alg, KeyID: w.keyID, Key: secret}
+	*r = coseimpl.Recipient{Alg: int64(alg), KeyID: w.keyID, Key: secret}
 	return func() { clear(secret) }, nil
 }
 
-func (w withKey) read(o *coseimpl.Opener) (func(), error) {
-	alg, secret, err := w.export()
+func (w withKey) read(o *coseimpl.Opener, content Algorithm) (func(), error) {
+	alg, secret, err := w.export(content)
 	if err != nil {
 		return nil, err
 	}
-	*o = coseimpl.Opener{Alg: alg, KeyID: w.keyID, Key: secret}
+	*o = coseimpl.Opener{Alg: int64(alg), KeyID: w.keyID, Key: secret}
 	return func() { clear(secret) }, nil
 }
 
-func (w withKey) export() (alg int64, secret []byte, err error) {
+// export returns the recipient algorithm that follows from the key, and the key.
+func (w withKey) export(content Algorithm) (Algorithm, []byte, error) {
 	if w.key == nil {
 		return 0, nil, fmt.Errorf("no key: %w", fault.Misuse)
 	}
-	alg = int64(A256KW)
-	if w.key.alg != A256KW {
-		alg = int64(Direct)
+	secret, err := w.key.ExportSecret()
+	switch {
+	case err != nil:
+		return 0, nil, err
+	case w.key.alg == A256KW:
+		return A256KW, secret, nil
+	case w.key.alg != content:
+		clear(secret)
+		return 0, nil, fmt.Errorf("a key of %v for content of %v: %w", w.key.alg, content, fault.Misuse)
 	}
-	secret, err = w.key.ExportSecret()
-	return alg, secret, err
+	return Direct, secret, nil
 }
 
 // agreer is an X25519 key pair as the structures want it.

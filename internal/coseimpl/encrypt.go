@@ -152,14 +152,14 @@ func (m *Encrypt) contentKey(t *Table, alg int64, o *Opener) ([]byte, error) {
 	return nil, err
 }
 
-// HasExactly reports whether the message has the form of own messages: the given serialized protected header, {5: IV},
-// recipients without a parameter that says nothing to their algorithm, and every map in deterministic order.
-func (m *Encrypt) HasExactly(message, protected []byte) bool {
+// HasExactly reports whether the message has the one form of own messages: the given serialized protected header,
+// {5: IV}, recipients without a parameter too many, and every map in deterministic order.
+func (m *Encrypt) HasExactly(t *Table, message, protected []byte) bool {
 	if !m.Buckets.HasExactly(protected) || !wire.Deterministic(message) {
 		return false
 	}
 	for i := range m.recipients {
-		if !m.recipients[i].plain() {
+		if !m.recipients[i].hasExactly(t) {
 			return false
 		}
 	}

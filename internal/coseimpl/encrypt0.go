@@ -10,10 +10,10 @@ import (
 	"github.com/sottokit/sotto/internal/wire"
 )
 
-// Enc_structure contexts (RFC 9052 §5.3).
+// Starts of an Enc_structure (RFC 9052 §5.3): the head of an array of three, and the context as text.
 const (
-	contextEncrypt0 = "Encrypt0"
-	contextEncrypt  = "Encrypt"
+	contextEncrypt0 = "\x83\x68Encrypt0"
+	contextEncrypt  = "\x83\x67Encrypt"
 )
 
 // AppendEncrypt0 appends a COSE_Encrypt0 (RFC 9052 §5.2). protected is the serialized protected header, unprotected the
@@ -30,9 +30,9 @@ func AppendEncrypt0(dst []byte, a cipher.AEAD, tagged bool, protected, unprotect
 // AppendEncrypt0Start appends everything of a COSE_Encrypt0 up to its unprotected header.
 func AppendEncrypt0Start(dst []byte, tagged bool, protected []byte) []byte {
 	if tagged {
-		dst = wire.AppendHead(dst, wire.MajorTag, TagEncrypt0)
+		dst = append(dst, wire.MajorTag|TagEncrypt0)
 	}
-	dst = wire.AppendHead(dst, wire.MajorArray, 3)
+	dst = append(dst, wire.MajorArray|3)
 	return wire.AppendBytes(dst, protected)
 }
 
@@ -76,14 +76,13 @@ func appendPlaintext(dst []byte, a cipher.AEAD, context string, protected, iv, c
 
 // appendEncStructure appends the AAD of the AEAD: [context, protected, external_aad] (RFC 9052 §5.3).
 func appendEncStructure(dst []byte, context string, protected, external []byte) []byte {
-	dst = wire.AppendHead(dst, wire.MajorArray, 3)
-	dst = wire.AppendText(dst, context)
+	dst = append(dst, context...)
 	dst = wire.AppendBytes(dst, protected)
 	return wire.AppendBytes(dst, external)
 }
 
 func encStructureSize(context string, protected, external []byte) int {
-	return 2 + len(context) + wire.HeadSize(len(protected)) + len(protected) + wire.HeadSize(len(external)) + len(external)
+	return len(context) + wire.HeadSize(len(protected)) + len(protected) + wire.HeadSize(len(external)) + len(external)
 }
 
 // AppendEncStructure0 is the AAD of a COSE_Encrypt0, for vectors that publish it.

@@ -139,18 +139,11 @@ func (f Field) label() []byte {
 // AppendProtected appends the serialized protected header {1: alg, 16: typ}, without typ when it is empty. It is the
 // header of all hot forms, written without a detour.
 func AppendProtected(dst []byte, alg int64, typ string) []byte {
-	pairs := uint64(1)
-	if typ != "" {
-		pairs = 2
+	if typ == "" {
+		return wire.AppendInt(append(dst, wire.MajorMap|1, HeaderAlg), alg)
 	}
-	dst = wire.AppendHead(dst, wire.MajorMap, pairs)
-	dst = wire.AppendInt(dst, HeaderAlg)
-	dst = wire.AppendInt(dst, alg)
-	if typ != "" {
-		dst = wire.AppendInt(dst, HeaderTyp)
-		dst = wire.AppendText(dst, typ)
-	}
-	return dst
+	dst = wire.AppendInt(append(dst, wire.MajorMap|2, HeaderAlg), alg)
+	return wire.AppendText(append(dst, HeaderTyp), typ)
 }
 
 // Buckets are the two headers of a message or recipient.

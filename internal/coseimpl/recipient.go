@@ -84,17 +84,14 @@ func (rec *Recipient) headers(alg *RecipientAlgorithm) ([]byte, []Field, error) 
 		return nil, append(fields, IntField(HeaderAlg, rec.Alg)), nil
 	}
 	protected := AppendProtected(nil, rec.Alg, "")
-	label := int64(HeaderEphemeralKey)
 	switch {
 	case alg.Source == FromKey:
 		return protected, fields, nil
 	case alg.Source == FromStatic && rec.StaticID != nil:
 		return protected, append(fields, BytesField(HeaderStaticKeyID, rec.StaticID)), nil
-	case alg.Source == FromStatic:
-		label = HeaderStaticKey
 	}
 	public, err := rec.Mine.AppendPublic(nil)
-	return protected, append(fields, Field{Label: label, Value: public}), err
+	return protected, append(fields, Field{Label: alg.keyLabel(), Value: public}), err
 }
 
 // key returns the key that the recipient algorithm yields: the one that wraps, or the content key. The result is the
@@ -158,23 +155,47 @@ func (rec *received) algorithm() (int64, error) {
 	return alg, err
 }
 
-// plain reports whether the recipient has only parameters that this package writes.
-func (rec *received) plain() bool {
-	alg, err := rec.algorithm()
+// hasExactly reports whether the recipient has the one form of own messages: its algorithm and key where they belong, a
+// kid and nonces if any, and nothing else.
+func (rec *received) hasExactly(t *Table) bool {
+	id, err := rec.algorithm()
 	if err != nil || rec.nested {
 		return false
 	}
-	if len(rec.Protected) > 0 && !bytes.Equal(rec.Raw, AppendProtected(nil, alg, "")) {
+	alg, err := t.FindRecipient(id)
+	if err != nil {
 		return false
+	}
+	needs := int64(HeaderAlg)
+	var protected []byte
+	if alg.KDF {
+		needs, protected = alg.keyLabel(), AppendProtected(nil, id, "")
+	}
+	value, ok := rec.Unprotected.Find(needs)
+	if !ok || !bytes.Equal(rec.Raw, protected) {
+		return false
+	}
+	if alg.KDF {
+		if key, err := ParseKey(value); err != nil || !key.has(KeyType, KeyCurve, KeyX) {
+			return false
+		}
 	}
 	for _, f := range rec.Unprotected {
 		switch f.Label {
-		case HeaderAlg, HeaderKID, HeaderEphemeralKey, HeaderStaticKey, HeaderPartyU - 1, HeaderPartyV - 1:
+		case needs, HeaderKID, HeaderPartyU - 1, HeaderPartyV - 1:
 		default:
 			return false
 		}
 	}
 	return true
+}
+
+// keyLabel is the parameter that carries the sender's public key.
+func (a *RecipientAlgorithm) keyLabel() int64 {
+	if a.Source == FromStatic {
+		return HeaderStaticKey
+	}
+	return HeaderEphemeralKey
 }
 
 // isFor reports whether o may open this recipient.

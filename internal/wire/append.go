@@ -19,14 +19,16 @@ const (
 // Null is the encoding of null (RFC 8949 §3.3).
 const Null byte = 0xf6
 
-// MaxHead is the length of the longest head, in bytes.
-const MaxHead = 9
-
 // AppendHead appends the shortest head with the given major type and argument (RFC 8949 §4.2.1).
 func AppendHead(dst []byte, major byte, arg uint64) []byte {
-	switch {
-	case arg < 24:
+	if arg < 24 { // apart, so that the common case is inlined
 		return append(dst, major|byte(arg))
+	}
+	return appendLongHead(dst, major, arg)
+}
+
+func appendLongHead(dst []byte, major byte, arg uint64) []byte {
+	switch {
 	case arg < 1<<8:
 		return append(dst, major|24, byte(arg))
 	case arg < 1<<16:

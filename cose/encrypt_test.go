@@ -1,0 +1,387 @@
+package cose_test
+
+import (
+	"bytes"
+	"testing"
+
+	"github.com/sottokit/sotto/cose"
+	"github.com/sottokit/sotto/ecdh"
+	"github.com/sottokit/sotto/fault"
+	"github.com/sottokit/sotto/internal/coseimpl"
+	"github.com/sottokit/sotto/internal/wire"
+)
+
+var parties = cose.Agreement{
+	Sender:   cose.Party{Identity: []byte("alice")},
+	Receiver: cose.Party{Identity: []byte("bob"), Other: []byte("phone")},
+	Purpose:  []byte("greeting"),
+}
+
+func direct(a cose.Agreement) cose.Agreement {
+	a.Direct = true
+	return a
+}
+
+// pair is a recipient and the opener that belongs to it.
+type pair struct {
+	to   cose.Recipient
+	with cose.Opener
+}
+
+func pairs(t testing.TB) map[string]pair {
+	t.Helper()
+	alice, bob := ecdh.Generate(), ecdh.Generate()
+	kw, content := generate(t, cose.A256KW), generate(t, cose.A256GCM)
+	id := []byte("bob")
+	return map[string]pair{
+		"ECDH-ES+A256KW": {cose.ToX25519(bob.Public(), id, parties), cose.WithX25519(bob, id, parties)},
+		"ECDH-ES":        {cose.ToX25519(bob.Public(), nil, direct(parties)), cose.WithX25519(bob, nil, direct(parties))},
+		"ECDH-SS+A256KW": {cose.ToStatic(alice, bob.Public(), id, parties), cose.WithStatic(bob, alice.Public(), id, parties)},
+		"ECDH-SS":        {cose.ToStatic(alice, bob.Public(), id, direct(parties)), cose.WithStatic(bob, alice.Public(), id, direct(parties))},
+		"A256KW":         {cose.ToKey(kw, id), cose.WithKey(kw, id)},
+		"direct":         {cose.ToKey(content, id), cose.WithKey(content, id)},
+	}
+}
+
+func TestEncryptRoundTrips(t *testing.T) {
+	for name, p := range pairs(t) {
+		for _, c := range []cose.Context{place, {AAD: []byte("aad")}, {Untagged: true}} {
+			message, err := cose.Encrypt([]byte("x"), []byte("low voice"), []cose.Recipient{p.to}, c)
+			if err != nil {
+				t.Errorf("%s: %v", name, err)
+				continue
+			}
+			got, err := cose.Decrypt([]byte("y"), message[1:], p.with, c)
+			if err != nil || string(got) != "ylow voice" {
+				t.Errorf("%s: opened %q, %v", name, got, err)
+			}
+			for other, q := range pairs(t) {
+				if got, err := cose.Decrypt(nil, message[1:], q.with, c); err == nil || got != nil {
+					t.Errorf("%s opened by a stranger's %s", name, other)
+				}
+			}
+		}
+	}
+}
+
+func TestContentAlgorithmIsExpectedNotRead(t *testing.T) {
+	bob := ecdh.Generate()
+	for _, a := range []cose.Agreement{parties, direct(parties)} {
+		c := cose.Bind("a/b")
+		c.Content = cose.ChaCha20Poly1305
+		message, err := cose.Encrypt(nil, []byte("hi"), []cose.Recipient{cose.ToX25519(bob.Public(), nil, a)}, c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := cose.Decrypt(nil, message, cose.WithX25519(bob, nil, a), c); err != nil || string(got) != "hi" {
+			t.Errorf("opened %q, %v", got, err)
+		}
+		_, err = cose.Decrypt(nil, message, cose.WithX25519(bob, nil, a), cose.Bind("a/b"))
+		wantFault(t, err, fault.Malformed)
+	}
+	_, err := cose.Encrypt(nil, nil, []cose.Recipient{cose.ToX25519(bob.Public(), nil, parties)}, cose.Context{Content: cose.A256KW})
+	wantFault(t, err, fault.Misuse)
+	// A content key used directly must be of the content algorithm; its size alone would not tell.
+	chacha := generate(t, cose.ChaCha20Poly1305)
+	_, err = cose.Encrypt(nil, nil, []cose.Recipient{cose.ToKey(chacha, nil)}, cose.Bind("a/b"))
+	wantFault(t, err, fault.Misuse)
+}
+
+func TestEverythingOfAnAgreementIsBound(t *testing.T) {
+	alice, bob := ecdh.Generate(), ecdh.Generate()
+	for _, d := range []bool{false, true} {
+		good := parties
+		good.Direct = d
+		message, err := cose.Encrypt(nil, []byte("hi"), []cose.Recipient{cose.ToStatic(alice, bob.Public(), nil, good)}, place)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, change := range map[string]func(a *cose.Agreement){
+			"sender":           func(a *cose.Agreement) { a.Sender.Identity = []byte("eve") },
+			"no sender":        func(a *cose.Agreement) { a.Sender.Identity = nil },
+			"empty sender":     func(a *cose.Agreement) { a.Sender.Identity = []byte{} },
+			"receiver":         func(a *cose.Agreement) { a.Receiver.Identity = []byte("eve") },
+			"roles":            func(a *cose.Agreement) { a.Sender, a.Receiver = a.Receiver, a.Sender },
+			"other":            func(a *cose.Agreement) { a.Receiver.Other = nil },
+			"receiver's nonce": func(a *cose.Agreement) { a.Receiver.Nonce = []byte("nonce") },
+			"purpose":          func(a *cose.Agreement) { a.Purpose = []byte("farewell") },
+			"no purpose":       func(a *cose.Agreement) { a.Purpose = nil },
+			"empty purpose":    func(a *cose.Agreement) { a.Purpose = []byte{} },
+		} {
+			a := good
+			change(&a)
+			_, err := cose.Decrypt(nil, message, cose.WithStatic(bob, alice.Public(), nil, a), place)
+			if name == "receiver's nonce" || name == "roles" {
+				if err == nil {
+					t.Errorf("%s (direct %v): opened", name, d)
+				}
+				continue
+			}
+			wantFault(t, err, fault.Damaged)
+		}
+		a := good
+		a.Direct = !d
+		_, err = cose.Decrypt(nil, message, cose.WithStatic(bob, alice.Public(), nil, a), place)
+		wantFault(t, err, fault.NotForThisDevice)
+		_, err = cose.Decrypt(nil, message, cose.WithX25519(bob, nil, good), place)
+		wantFault(t, err, fault.NotForThisDevice)
+		_, err = cose.Decrypt(nil, message, cose.WithStatic(bob, alice.Public(), []byte("kid"), good), place)
+		wantFault(t, err, fault.NotForThisDevice)
+		_, err = cose.Decrypt(nil, message, cose.WithStatic(bob, ecdh.Generate().Public(), nil, good), place)
+		wantFault(t, err, fault.UntrustedSigner)
+		_, err = cose.Decrypt(nil, message, cose.WithStatic(bob, alice.Public(), nil, good), cose.Bind("acme/v1.note", []byte("x")))
+		wantFault(t, err, fault.Damaged)
+	}
+	a := parties
+	a.Sender.Nonce = []byte("mine")
+	_, err := cose.Encrypt(nil, nil, []cose.Recipient{cose.ToStatic(alice, bob.Public(), nil, a)}, place)
+	wantFault(t, err, fault.Misuse)
+}
+
+func TestNoncesTravel(t *testing.T) {
+	bob := ecdh.Generate()
+	a := parties
+	a.Sender.Nonce, a.Receiver.Nonce = []byte("n1"), []byte("n2")
+	message, err := cose.Encrypt(nil, []byte("hi"), []cose.Recipient{cose.ToX25519(bob.Public(), nil, a)}, place)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, expect := range []cose.Agreement{a, parties} {
+		if got, err := cose.Decrypt(nil, message, cose.WithX25519(bob, nil, expect), place); err != nil || string(got) != "hi" {
+			t.Errorf("opened %q, %v", got, err)
+		}
+	}
+	a.Receiver.Nonce = []byte("n3")
+	_, err = cose.Decrypt(nil, message, cose.WithX25519(bob, nil, a), place)
+	wantFault(t, err, fault.Malformed)
+}
+
+func TestManyRecipientsShareOneMessage(t *testing.T) {
+	var to []cose.Recipient
+	var keys []*ecdh.PrivateKey
+	id := func(i int) []byte { return []byte{byte(i)} }
+	for i := range 20 {
+		k := ecdh.Generate()
+		keys = append(keys, k)
+		to = append(to, cose.ToX25519(k.Public(), id(i), parties))
+	}
+	kw := generate(t, cose.A256KW)
+	to = append(to, cose.ToKey(kw, nil))
+	message, err := cose.Encrypt(nil, []byte("hi"), to, place)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, k := range keys {
+		if got, err := cose.Decrypt(nil, message, cose.WithX25519(k, id(i), parties), place); err != nil || string(got) != "hi" {
+			t.Errorf("recipient %d: %q, %v", i, got, err)
+		}
+		_, err := cose.Decrypt(nil, message, cose.WithX25519(k, id(i+1), parties), place)
+		if err == nil {
+			t.Errorf("recipient %d opens the part of its neighbour", i)
+		}
+	}
+	if got, err := cose.Decrypt(nil, message, cose.WithKey(kw, nil), place); err != nil || string(got) != "hi" {
+		t.Errorf("symmetric recipient: %q, %v", got, err)
+	}
+	// Eight recipients of one kid are tried, no more: each costs a key agreement.
+	for n, want := range map[int]fault.Code{8: fault.Damaged, 9: fault.OverLimit} {
+		to = nil
+		for range n {
+			to = append(to, cose.ToX25519(ecdh.Generate().Public(), id(1), parties))
+		}
+		message, err := cose.Encrypt(nil, nil, to, place)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = cose.Decrypt(nil, message, cose.WithX25519(keys[0], id(1), parties), place)
+		wantFault(t, err, want)
+	}
+	to = append(to[:7:7], cose.ToX25519(keys[0].Public(), id(1), parties))
+	if message, err = cose.Encrypt(nil, []byte("hi"), to, place); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := cose.Decrypt(nil, message, cose.WithX25519(keys[0], id(1), parties), place); err != nil || string(got) != "hi" {
+		t.Errorf("eighth of one kid: %q, %v", got, err)
+	}
+}
+
+func TestEncryptRefuses(t *testing.T) {
+	p := pairs(t)
+	k := ecdh.Generate()
+	for name, c := range map[string]struct {
+		to   []cose.Recipient
+		want fault.Code
+	}{
+		"nobody":                    {nil, fault.OverLimit},
+		"nil":                       {[]cose.Recipient{nil}, fault.Misuse},
+		"no public key":             {[]cose.Recipient{cose.ToX25519(nil, nil, parties)}, fault.Misuse},
+		"no static key":             {[]cose.Recipient{cose.ToStatic(nil, k.Public(), nil, parties)}, fault.Misuse},
+		"no symmetric key":          {[]cose.Recipient{cose.ToKey(nil, nil)}, fault.Misuse},
+		"direct first, then others": {[]cose.Recipient{p["direct"].to, p["A256KW"].to}, fault.Misuse},
+		"others, then direct":       {[]cose.Recipient{p["A256KW"].to, p["direct"].to}, fault.Misuse},
+		"agreed key among others":   {[]cose.Recipient{p["A256KW"].to, p["ECDH-ES"].to}, fault.Misuse},
+		"two direct":                {[]cose.Recipient{p["direct"].to, p["direct"].to}, fault.Misuse},
+		"too many":                  {make([]cose.Recipient, coseimpl.MaxRecipients+1), fault.OverLimit},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := cose.Encrypt(nil, nil, c.to, place)
+			wantFault(t, err, c.want)
+			if got != nil {
+				t.Error("bytes beside the error")
+			}
+		})
+	}
+	for _, with := range []cose.Opener{nil, cose.WithX25519(nil, nil, parties), cose.WithStatic(k, nil, nil, parties), cose.WithKey(nil, nil)} {
+		message, err := cose.Encrypt(nil, nil, []cose.Recipient{p["A256KW"].to}, place)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = cose.Decrypt(nil, message, with, place)
+		wantFault(t, err, fault.Misuse)
+	}
+}
+
+func TestDecryptRefusesEveryFlippedByteAndEveryCut(t *testing.T) {
+	for name, p := range pairs(t) {
+		message, err := cose.Encrypt(nil, []byte("low voice"), []cose.Recipient{p.to}, place)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range message {
+			bad := bytes.Clone(message)
+			bad[i] ^= 1
+			if got, err := cose.Decrypt(nil, bad, p.with, place); err == nil || got != nil {
+				t.Errorf("%s: byte %d flipped: opened", name, i)
+			}
+			if _, err := cose.Decrypt(nil, message[:i], p.with, place); err == nil {
+				t.Errorf("%s: cut at %d: opened", name, i)
+			}
+		}
+		_, err = cose.Decrypt(nil, append(message, 0), p.with, place)
+		wantFault(t, err, fault.Malformed)
+	}
+}
+
+// A low-order ephemeral key makes the agreed secret all zero, so that anybody can seal: these messages are complete
+// forgeries under the key that follows from it.
+func TestLowOrderEphemeralKeyIsRefused(t *testing.T) {
+	bob := ecdh.Generate()
+	for _, d := range []bool{false, true} {
+		a := cose.Agreement{Direct: d}
+		message, err := cose.Encrypt(nil, []byte("hi"), []cose.Recipient{cose.ToX25519(bob.Public(), nil, a)}, cose.Context{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		epk := bytes.Index(message, []byte{0xa3, 0x01, 0x01, 0x20, 0x04, 0x21, 0x58, 0x20})
+		if epk < 0 {
+			t.Fatal("no ephemeral key found")
+		}
+		for _, first := range []byte{0, 1} {
+			bad := bytes.Clone(message)
+			clear(bad[epk+8 : epk+40])
+			bad[epk+8] = first
+			_, err = cose.Decrypt(nil, bad, cose.WithX25519(bob, nil, a), cose.Context{})
+			wantFault(t, err, fault.Malformed)
+		}
+	}
+}
+
+// A static agreement without anything fresh gives the same key for every message (RFC 9053 §6.3.1).
+func TestStaticAgreementNeedsANonce(t *testing.T) {
+	alice, bob := ecdh.Generate(), ecdh.Generate()
+	message, err := cose.Encrypt(nil, []byte("hi"), []cose.Recipient{cose.ToStatic(alice, bob.Public(), nil, direct(parties))}, cose.Context{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	nonce := bytes.Index(message, []byte{0x35, 0x58, 0x20}) // -22: bytes(32)
+	if nonce < 0 {
+		t.Fatal("no nonce found")
+	}
+	bad := append(bytes.Clone(message[:nonce]), 0x35, 0x40)
+	bad = append(bad, message[nonce+3+32:]...)
+	_, err = cose.Decrypt(nil, bad, cose.WithStatic(bob, alice.Public(), nil, direct(parties)), cose.Context{})
+	wantFault(t, err, fault.Malformed)
+	bad = bytes.Clone(message)
+	bad[nonce] = 0x36 // as another parameter
+	_, err = cose.Decrypt(nil, bad, cose.WithStatic(bob, alice.Public(), nil, direct(parties)), cose.Context{})
+	if err == nil {
+		t.Error("opened without the nonce")
+	}
+}
+
+// replaceRecipient swaps the recipients of a message of one, to see what is checked there.
+func replaceRecipient(t testing.TB, message, recipients []byte) []byte {
+	t.Helper()
+	r := wire.NewReader(message)
+	r.Tag("message")
+	r.Array("message", 4)
+	r.Raw("protected")
+	r.Raw("unprotected")
+	r.Raw("ciphertext")
+	if r.Err() != nil {
+		t.Fatal(r.Err())
+	}
+	return append(bytes.Clone(message[:r.Offset()]), recipients...)
+}
+
+func TestRecipientsAreCheckedInForm(t *testing.T) {
+	kw := generate(t, cose.A256KW)
+	message, err := cose.Encrypt(nil, nil, []cose.Recipient{cose.ToKey(kw, nil)}, cose.Context{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wrapped := wire.AppendBytes(nil, make([]byte, 40))
+	recipient := func(parts ...[]byte) []byte {
+		return append([]byte{0x81, 0x80 | byte(len(parts))}, bytes.Join(parts, nil)...)
+	}
+	alg := mapOf(field(1, []byte{0x24}))
+	for name, c := range map[string]struct {
+		recipients []byte
+		want       fault.Code
+	}{
+		"none":                    {[]byte{0x80}, fault.Malformed},
+		"null":                    {[]byte{0xf6}, fault.Malformed},
+		"not an array":            {[]byte{0x81, 0x40}, fault.Malformed},
+		"two elements":            {recipient([]byte{0x40}, alg), fault.Malformed},
+		"no algorithm":            {recipient([]byte{0x40}, mapOf(), wrapped), fault.NotForThisDevice},
+		"algorithm protected":     {recipient(wire.AppendBytes(nil, alg), mapOf(), wrapped), fault.Malformed},
+		"wrapped key null":        {recipient([]byte{0x40}, alg, []byte{0xf6}), fault.Malformed},
+		"wrapped key empty":       {recipient([]byte{0x40}, alg, []byte{0x40}), fault.Malformed},
+		"wrapped key of 39 bytes": {recipient([]byte{0x40}, alg, wire.AppendBytes(nil, make([]byte, 39))), fault.Malformed},
+		"wrapped key altered":     {recipient([]byte{0x40}, alg, wrapped), fault.Damaged},
+		"nested recipients":       {recipient([]byte{0x40}, alg, wrapped, []byte{0x80}), fault.NotForThisDevice},
+		"label twice":             {recipient([]byte{0x40}, mapOf(field(1, []byte{0x24}), field(1, []byte{0x24})), wrapped), fault.Malformed},
+		"too many":                {append([]byte{0x99, 0x40, 0x01}, bytes.Repeat([]byte{0x40}, 16385)...), fault.OverLimit},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := cose.Decrypt(nil, replaceRecipient(t, message, c.recipients), cose.WithKey(kw, nil), cose.Context{})
+			wantFault(t, err, c.want)
+		})
+	}
+}
+
+func TestOwnEncryptHasOneForm(t *testing.T) {
+	kw := generate(t, cose.A256KW)
+	message, err := cose.Encrypt(nil, []byte("hi"), []cose.Recipient{cose.ToKey(kw, []byte("kid"))}, place)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := bytes.LastIndex(message, []byte{0x40, 0xa2, 0x01, 0x24, 0x04, 0x43})
+	if r < 0 {
+		t.Fatal("recipient not found")
+	}
+	wrapped := message[len(message)-42:]
+	for name, unprotected := range map[string][]byte{
+		"order":           mapOf(kidField, field(1, []byte{0x24})),
+		"extra parameter": mapOf(field(1, []byte{0x24}), kidField, field(99, []byte{0})),
+	} {
+		t.Run(name, func(t *testing.T) {
+			recipients := append(append([]byte{0x81, 0x83, 0x40}, unprotected...), wrapped...)
+			bad := replaceRecipient(t, message, recipients)
+			_, err := cose.Decrypt(nil, bad, cose.WithKey(kw, []byte("kid")), place)
+			wantFault(t, err, fault.Malformed)
+		})
+	}
+	_, err = cose.Decrypt(nil, message, cose.WithKey(kw, []byte("kid")), cose.Bind("acme/v1.twin"))
+	wantFault(t, err, fault.Malformed)
+}
