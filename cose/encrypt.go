@@ -87,7 +87,7 @@ func Decrypt(dst, message []byte, with Opener, c Context) ([]byte, error) {
 			return nil, wrapError(err)
 		}
 		if !m.HasExactly(&fixed, message, coseimpl.AppendProtected(nil, c.content(), c.Type)) {
-			return nil, fmt.Errorf("cose: headers are not exactly those of %s: %w", c.Type, fault.Malformed)
+			return nil, fmt.Errorf("cose: headers are not exactly those of the type: %w", fault.Malformed)
 		}
 	}
 	var o coseimpl.Opener

@@ -109,7 +109,7 @@ func (k *Key) decryptForeign(dst, message []byte, c *Context) ([]byte, error) {
 		if err := m.CheckType(c.Type); err != nil {
 			return nil, err
 		}
-		return nil, fmt.Errorf("headers are not exactly those of %s: %w", c.Type, fault.Malformed)
+		return nil, fmt.Errorf("headers are not exactly those of the type: %w", fault.Malformed)
 	}
 	return m.Open(dst, k.aead, int64(k.alg), k.baseIV, c.AAD)
 }

@@ -166,7 +166,7 @@ func (v *Verifier) Verify1(message []byte, c Context) ([]byte, error) {
 			return nil, wrapError(err)
 		}
 		if protected, _ := v.headers(c.Type); !bytes.Equal(m.Raw, protected) || len(m.Unprotected) > 0 {
-			return nil, fmt.Errorf("cose: headers are not exactly those of %s: %w", c.Type, fault.Malformed)
+			return nil, fmt.Errorf("cose: headers are not exactly those of the type: %w", fault.Malformed)
 		}
 	}
 	payload, err := m.Verify(ed25519Verifier(v.key), c.AAD)

@@ -90,8 +90,8 @@ func (k *Key) Open(dst, sealed, aad []byte) ([]byte, error) {
 	return k.k.Decrypt0(dst, sealed, context(buf[:0], aad))
 }
 
-// Overhead is what sealing adds at most, in bytes: 24 of headers with the type, 12 of IV, 5 of length, 16 of tag.
-const Overhead = 9 + len(wire.LabelSealed) + 3 + 12 + 5 + 16
+// Overhead is what sealing adds at most, in bytes: 26 of headers with the type, 12 of IV, 5 of length, 16 of tag.
+const Overhead = 8 + len(wire.LabelSealed) + 3 + 12 + 5 + 16
 
 // ID returns 8 bytes of a hash of the key, for logs and hints.
 func (k *Key) ID() []byte { return k.k.ID() }

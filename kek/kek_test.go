@@ -1,72 +1,160 @@
 package kek_test
 
 import (
+	"bytes"
+	"encoding/hex"
 	"errors"
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/sottokit/sotto/cose"
-	"github.com/sottokit/sotto/ecdh"
+	"github.com/sottokit/sotto/dek"
 	"github.com/sottokit/sotto/fault"
 	"github.com/sottokit/sotto/kek"
 )
 
-// exchange is one request and its answer, with everybody who took part.
-type exchange struct {
-	key             *kek.Key
-	me              *ecdh.PrivateKey
-	member, manager *cose.Signer
-	channel         kek.Channel
-	request, grant  []byte
-}
-
-func newExchange(t testing.TB) *exchange {
-	t.Helper()
-	x := &exchange{
-		key: kek.Generate(), me: ecdh.Generate(),
-		member: signer(t, "member"), manager: signer(t, "manager"),
-		channel: kek.Channel{ID: []byte("team"), Epoch: 3},
-	}
-	var err error
-	if x.request, err = kek.NewRequest(x.me, x.member, x.channel); err != nil {
-		t.Fatal(err)
-	}
-	if x.grant, err = x.key.Grant(x.request, x.member.Verifier(), x.manager, x.channel); err != nil {
-		t.Fatal(err)
-	}
-	return x
-}
-
-func signer(t testing.TB, keyID string) *cose.Signer {
-	t.Helper()
-	seed, err := cose.GenerateSigner().ExportSecretCOSEKey()
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := cose.ParseSigner(seed)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
-
-func (x *exchange) accept() (*kek.Key, error) {
-	return kek.Accept(x.grant, x.request, x.me, x.member.Verifier(), x.manager.Verifier(), x.channel)
-}
-
-func wantFault(t *testing.T, err error, want fault.Code) {
+func wantFault(t testing.TB, err error, want fault.Code) {
 	t.Helper()
 	if !errors.Is(err, want) {
 		t.Errorf("error is %v, want %s", err, want.Name())
 	}
 }
 
-func TestAcceptedKeyIsTheGrantedOne(t *testing.T) {
-	x := newExchange(t)
-	got, err := x.accept()
+func wrapper(t testing.TB, a cose.Algorithm) *cose.Key {
+	t.Helper()
+	k, err := cose.GenerateKey(a)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !got.Equal(x.key) {
-		t.Error("the member holds another key")
+	return k
+}
+
+func TestWrappedKeyIsBoundToPlaceAndRole(t *testing.T) {
+	w, k := wrapper(t, cose.A256GCM), kek.Generate()
+	wrapped, err := k.Wrap(w, []byte("channel"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := kek.Unwrap(w, wrapped, []byte("channel")); err != nil || !got.Equal(k) || !bytes.Equal(got.ID(), k.ID()) {
+		t.Errorf("unwrapped: %v", err)
+	}
+	_, err = kek.Unwrap(w, wrapped, []byte("another"))
+	wantFault(t, err, fault.Damaged)
+	_, err = kek.Unwrap(wrapper(t, cose.A256GCM), wrapped, []byte("channel"))
+	wantFault(t, err, fault.WrongSecret)
+	_, err = dek.Unwrap(w, wrapped, []byte("channel")) // a channel key is no content key
+	wantFault(t, err, fault.Damaged)
+	_, err = kek.Unwrap(nil, wrapped, nil)
+	wantFault(t, err, fault.Misuse)
+	_, err = k.Wrap(nil, nil)
+	wantFault(t, err, fault.Misuse)
+
+	raw, err := w.WrapKey(wrapper(t, cose.A256KW), cose.Bind("sotto/v1.kek", []byte("channel")).AAD)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = kek.Unwrap(w, raw, []byte("channel"))
+	wantFault(t, err, fault.Malformed)
+}
+
+func TestRotationRewrapsEveryContentKey(t *testing.T) {
+	old, here := kek.Generate(), []byte("channel")
+	var keys []*dek.Key
+	var wrapped [][]byte
+	for range 5 {
+		k := dek.Generate()
+		w, err := k.Wrap(old, here)
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys, wrapped = append(keys, k), append(wrapped, w)
+	}
+	next, renewed, err := old.Rotate(wrapped, here)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if next.Equal(old) {
+		t.Error("the channel key is the old one")
+	}
+	for i, k := range keys {
+		if got, err := dek.Unwrap(next, renewed[i], here); err != nil || !got.Equal(k) {
+			t.Errorf("content key %d under the new channel key: %v", i, err)
+		}
+		if _, err := dek.Unwrap(old, wrapped[i], here); err != nil {
+			t.Errorf("content key %d under the old one: %v", i, err)
+		}
+		_, err = dek.Unwrap(old, renewed[i], here)
+		wantFault(t, err, fault.WrongSecret)
+	}
+}
+
+func TestRotationIsAllOrNothing(t *testing.T) {
+	old, here := kek.Generate(), []byte("channel")
+	good, err := dek.Generate().Wrap(old, here)
+	if err != nil {
+		t.Fatal(err)
+	}
+	elsewhere, err := dek.Generate().Wrap(old, []byte("another"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	strange, err := dek.Generate().Wrap(kek.Generate(), here)
+	if err != nil {
+		t.Fatal(err)
+	}
+	notDEK, err := kek.Generate().Wrap(old, here)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		bad  []byte
+		want fault.Code
+	}{{elsewhere, fault.Damaged}, {strange, fault.WrongSecret}, {notDEK, fault.Damaged}, {nil, fault.Malformed}} {
+		next, renewed, err := old.Rotate([][]byte{good, c.bad}, here)
+		wantFault(t, err, c.want)
+		if err == nil || !strings.Contains(err.Error(), "content key 1") || next != nil || renewed != nil {
+			t.Errorf("got a key (%v), %d wraps and %v", next != nil, len(renewed), err)
+		}
+	}
+	if next, renewed, err := old.Rotate(nil, here); err != nil || next == nil || len(renewed) != 0 {
+		t.Errorf("a channel without content keys: %v", err)
+	}
+	_, _, err = old.Rotate(make([][]byte, kek.MaxRotate+1), here)
+	wantFault(t, err, fault.OverLimit)
+}
+
+func TestDestroyedKeyRefuses(t *testing.T) {
+	k := kek.Generate()
+	wrapped, err := dek.Generate().Wrap(k, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k.Destroy()
+	k.Destroy()
+	_, err = dek.Unwrap(k, wrapped, nil)
+	wantFault(t, err, fault.DestroyedKey)
+	_, err = dek.Generate().Wrap(k, nil)
+	wantFault(t, err, fault.DestroyedKey)
+	_, err = k.Wrap(wrapper(t, cose.A256GCM), nil)
+	wantFault(t, err, fault.DestroyedKey)
+	_, _, err = k.Rotate([][]byte{wrapped}, nil)
+	wantFault(t, err, fault.DestroyedKey)
+	_, err = k.ExportSecret()
+	wantFault(t, err, fault.DestroyedKey)
+}
+
+func TestNothingPrintsASecret(t *testing.T) {
+	k := kek.Generate()
+	secret, err := k.ExportSecret()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%d"} {
+		out := fmt.Sprintf(verb, k)
+		if strings.Contains(out, hex.EncodeToString(secret)[:16]) || strings.Contains(out, fmt.Sprint(secret)[1:20]) ||
+			!strings.Contains(out, "kek.Key(") {
+			t.Errorf("%s prints %q", verb, out)
+		}
 	}
 }

@@ -196,6 +196,6 @@ func (b *Buckets) CheckType(want string) error {
 	case wire.NewerLabel(have):
 		return fmt.Errorf("typ: %w", fault.UnsupportedVersion)
 	default:
-		return fmt.Errorf("typ is not %s: %w", want, fault.Malformed)
+		return fmt.Errorf("typ is not the expected one: %w", fault.Malformed)
 	}
 }

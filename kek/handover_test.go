@@ -1,0 +1,302 @@
+package kek_test
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"crypto/sha256"
+	"testing"
+
+	"github.com/sottokit/sotto/cose"
+	"github.com/sottokit/sotto/ecdh"
+	"github.com/sottokit/sotto/fault"
+	"github.com/sottokit/sotto/internal/wire"
+	"github.com/sottokit/sotto/kek"
+)
+
+// exchange is one request and its answer, with everybody who took part.
+type exchange struct {
+	key             *kek.Key
+	me              *ecdh.PrivateKey
+	member, manager *cose.Signer
+	channel         kek.Channel
+	request, grant  []byte
+}
+
+func newExchange(t testing.TB) *exchange {
+	t.Helper()
+	x := &exchange{
+		key: kek.Generate(), me: ecdh.Generate(),
+		member: signer(t, "member"), manager: signer(t, "manager"),
+		channel: kek.Channel{ID: []byte("team"), Epoch: 3},
+	}
+	x.request = x.newRequest(t)
+	x.grant = x.newGrant(t, x.manager)
+	return x
+}
+
+func (x *exchange) newRequest(t testing.TB) []byte {
+	t.Helper()
+	request, err := kek.NewRequest(x.me, x.member, x.channel)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return request
+}
+
+func (x *exchange) newGrant(t testing.TB, by *cose.Signer) []byte {
+	t.Helper()
+	grant, err := x.key.Grant(x.request, x.member.Verifier(), by, x.channel)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return grant
+}
+
+func (x *exchange) accept() (*kek.Key, error) {
+	return kek.Accept(x.grant, x.request, x.me, x.member.Verifier(), x.manager.Verifier(), x.channel)
+}
+
+func signer(t testing.TB, keyID string) *cose.Signer {
+	t.Helper()
+	seed, err := cose.GenerateSigner().ExportSecretSeed()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := cose.NewSigner(ed25519.NewKeyFromSeed(seed), []byte(keyID))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestAcceptedKeyIsTheGrantedOne(t *testing.T) {
+	x := newExchange(t)
+	got, err := x.accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !got.Equal(x.key) {
+		t.Error("the member holds another key")
+	}
+}
+
+// Each case changes one thing on the member's side of a good exchange.
+func TestAcceptRefuses(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(x *exchange)
+		want   fault.Code
+	}{
+		"a grant by a stranger":       {func(x *exchange) { x.grant = x.newGrant(t, signer(t, "manager")) }, fault.UntrustedSigner},
+		"a grant by the member":       {func(x *exchange) { x.grant = x.newGrant(t, x.member) }, fault.UntrustedSigner},
+		"for another request":         {func(x *exchange) { x.request = x.newRequest(t) }, fault.UntrustedSigner},
+		"for another channel":         {func(x *exchange) { x.channel.ID = []byte("other") }, fault.UntrustedSigner},
+		"for another epoch":           {func(x *exchange) { x.channel.Epoch++ }, fault.UntrustedSigner},
+		"for another member":          {func(x *exchange) { x.member = signer(t, "member") }, fault.UntrustedSigner},
+		"with another X25519 key":     {func(x *exchange) { x.me = ecdh.Generate() }, fault.Damaged},
+		"with a destroyed X25519 key": {func(x *exchange) { x.me.Destroy() }, fault.DestroyedKey},
+		"a request for a grant":       {func(x *exchange) { x.grant = x.request }, fault.UntrustedSigner},
+		"nothing":                     {func(x *exchange) { x.grant = nil }, fault.Malformed},
+		"too long a grant":            {func(x *exchange) { x.grant = make([]byte, 5000) }, fault.OverLimit},
+		"too long a request":          {func(x *exchange) { x.request = make([]byte, 5000) }, fault.OverLimit},
+		"no channel":                  {func(x *exchange) { x.channel.ID = nil }, fault.Misuse},
+		"too long a channel":          {func(x *exchange) { x.channel.ID = make([]byte, kek.MaxChannelID+1) }, fault.Misuse},
+	} {
+		t.Run(name, func(t *testing.T) {
+			x := newExchange(t)
+			c.change(x)
+			got, err := x.accept()
+			wantFault(t, err, c.want)
+			if got != nil {
+				t.Error("a key beside the error")
+			}
+		})
+	}
+	x := newExchange(t)
+	for _, keys := range []struct {
+		me            *ecdh.PrivateKey
+		self, manager *cose.Verifier
+	}{{nil, x.member.Verifier(), x.manager.Verifier()}, {x.me, nil, x.manager.Verifier()}, {x.me, x.member.Verifier(), nil}} {
+		_, err := kek.Accept(x.grant, x.request, keys.me, keys.self, keys.manager, x.channel)
+		wantFault(t, err, fault.Misuse)
+	}
+}
+
+// The grant is refused although signature and request are right: what the manager signed was sealed for elsewhere.
+func TestAcceptChecksTheSealedPartToo(t *testing.T) {
+	x := newExchange(t)
+	y := newExchange(t)
+	// A manager who signs the sealed part of another exchange, or one that is no key.
+	hash := sha256.Sum256(x.request)
+	c := cose.Bind("sotto/v1.kek-grant", x.channel.ID, []byte{3}, hash[:], x.manager.Verifier().PublicKey(), x.member.Verifier().PublicKey())
+	sealedElsewhere, err := y.manager.Verifier().Verify1(y.grant, bindGrant(y))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c2 := range map[string]struct {
+		payload []byte
+		want    fault.Code
+	}{
+		"of another exchange": {sealedElsewhere, fault.Damaged},
+		"empty":               {nil, fault.Malformed},
+		"no COSE_Encrypt":     {[]byte("not sealed"), fault.Malformed},
+	} {
+		x.grant, err = x.manager.Sign1(nil, c2.payload, c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err := x.accept()
+		if err == nil {
+			t.Errorf("%s: accepted", name)
+			continue
+		}
+		wantFault(t, err, c2.want)
+	}
+}
+
+func bindGrant(x *exchange) cose.Context {
+	hash := sha256.Sum256(x.request)
+	return cose.Bind("sotto/v1.kek-grant", x.channel.ID, []byte{byte(x.channel.Epoch)}, hash[:],
+		x.manager.Verifier().PublicKey(), x.member.Verifier().PublicKey())
+}
+
+// Each case changes one thing on the manager's side.
+func TestGrantRefuses(t *testing.T) {
+	x := newExchange(t)
+	lowOrder := forgedRequest(t, x, make([]byte, 32), 16)
+	for name, c := range map[string]struct {
+		request []byte
+		member  *cose.Verifier
+		channel kek.Channel
+		want    fault.Code
+	}{
+		"a request by a stranger":   {x.request, signer(t, "member").Verifier(), x.channel, fault.UntrustedSigner},
+		"for another channel":       {x.request, x.member.Verifier(), kek.Channel{ID: []byte("other"), Epoch: 3}, fault.UntrustedSigner},
+		"for another epoch":         {x.request, x.member.Verifier(), kek.Channel{ID: []byte("team"), Epoch: 4}, fault.UntrustedSigner},
+		"a grant for a request":     {x.grant, x.manager.Verifier(), x.channel, fault.Malformed},
+		"a key of low order":        {lowOrder, x.member.Verifier(), x.channel, fault.Malformed},
+		"a short key":               {forgedRequest(t, x, make([]byte, 31), 16), x.member.Verifier(), x.channel, fault.Malformed},
+		"a short nonce":             {forgedRequest(t, x, bytes.Repeat([]byte{9}, 32), 15), x.member.Verifier(), x.channel, fault.Malformed},
+		"nothing":                   {nil, x.member.Verifier(), x.channel, fault.Malformed},
+		"too long a request":        {make([]byte, 5000), x.member.Verifier(), x.channel, fault.OverLimit},
+		"no channel":                {x.request, x.member.Verifier(), kek.Channel{}, fault.Misuse},
+		"no member":                 {x.request, nil, x.channel, fault.Misuse},
+		"the good one, to be clear": {x.request, x.member.Verifier(), x.channel, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			grant, err := x.key.Grant(c.request, c.member, x.manager, c.channel)
+			if c.want == 0 {
+				if err != nil {
+					t.Error(err)
+				}
+				return
+			}
+			wantFault(t, err, c.want)
+			if grant != nil {
+				t.Error("a grant beside the error")
+			}
+		})
+	}
+	_, err := x.key.Grant(x.request, x.member.Verifier(), nil, x.channel)
+	wantFault(t, err, fault.Misuse)
+	_, err = kek.NewRequest(nil, x.member, x.channel)
+	wantFault(t, err, fault.Misuse)
+	_, err = kek.NewRequest(x.me, nil, x.channel)
+	wantFault(t, err, fault.Misuse)
+	_, err = kek.NewRequest(x.me, x.member, kek.Channel{})
+	wantFault(t, err, fault.Misuse)
+	x.key.Destroy()
+	_, err = x.key.Grant(x.request, x.member.Verifier(), x.manager, x.channel)
+	wantFault(t, err, fault.DestroyedKey)
+}
+
+// forgedRequest is signed by the member over a payload that NewRequest would not write.
+func forgedRequest(t testing.TB, x *exchange, x25519 []byte, nonce int) []byte {
+	t.Helper()
+	payload := wire.AppendBytes([]byte{0xa2, 0x01}, x25519)
+	payload = wire.AppendBytes(append(payload, 0x02), make([]byte, nonce))
+	request, err := x.member.Sign1(nil, payload, cose.Bind("sotto/v1.kek-request", x.channel.ID, []byte{byte(x.channel.Epoch)}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return request
+}
+
+func TestEveryFlippedByteOfAnExchangeIsRefused(t *testing.T) {
+	x := newExchange(t)
+	for i := range x.request {
+		bad := bytes.Clone(x.request)
+		bad[i] ^= 1
+		if _, err := x.key.Grant(bad, x.member.Verifier(), x.manager, x.channel); err == nil {
+			t.Errorf("byte %d of the request flipped: granted", i)
+		}
+		if _, err := kek.Accept(x.grant, bad, x.me, x.member.Verifier(), x.manager.Verifier(), x.channel); err == nil {
+			t.Errorf("byte %d of the request flipped: accepted", i)
+		}
+	}
+	for i := range x.grant {
+		bad := bytes.Clone(x.grant)
+		bad[i] ^= 1
+		if _, err := kek.Accept(bad, x.request, x.me, x.member.Verifier(), x.manager.Verifier(), x.channel); err == nil {
+			t.Errorf("byte %d of the grant flipped: accepted", i)
+		}
+		if _, err := kek.Accept(x.grant[:i], x.request, x.me, x.member.Verifier(), x.manager.Verifier(), x.channel); err == nil {
+			t.Errorf("grant cut at %d: accepted", i)
+		}
+	}
+}
+
+func TestRequestsDiffer(t *testing.T) {
+	x := newExchange(t)
+	if bytes.Equal(x.request, x.newRequest(t)) {
+		t.Error("the same request twice: a grant could answer both")
+	}
+}
+
+func FuzzGrant(f *testing.F) {
+	x := newExchange(f)
+	f.Add(x.request)
+	f.Add(forgedRequest(f, x, make([]byte, 32), 16))
+	f.Fuzz(func(t *testing.T, request []byte) {
+		_, err := x.key.Grant(request, x.member.Verifier(), x.manager, x.channel)
+		if err != nil && (fault.Of(err) == 0 || fault.Of(err) == fault.Misuse) {
+			t.Errorf("error %v", err)
+		}
+	})
+}
+
+func FuzzAccept(f *testing.F) {
+	x := newExchange(f)
+	f.Add(x.grant, x.request)
+	f.Fuzz(func(t *testing.T, grant, request []byte) {
+		_, err := kek.Accept(grant, request, x.me, x.member.Verifier(), x.manager.Verifier(), x.channel)
+		if err != nil && (fault.Of(err) == 0 || fault.Of(err) == fault.Misuse) {
+			t.Errorf("error %v", err)
+		}
+	})
+}
+
+func FuzzUnwrap(f *testing.F) {
+	w := wrapper(f, cose.A256GCM)
+	wrapped, err := kek.Generate().Wrap(w, []byte("here"))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(wrapped)
+	f.Fuzz(func(t *testing.T, wrapped []byte) {
+		if _, err := kek.Unwrap(w, wrapped, []byte("here")); err != nil && (fault.Of(err) == 0 || fault.Of(err) == fault.Misuse) {
+			t.Errorf("error %v", err)
+		}
+	})
+}
+
+// BenchmarkHandover is a whole hand-over: two signatures, two verifications, a key pair and two agreements.
+func BenchmarkHandover(b *testing.B) {
+	x := newExchange(b)
+	for b.Loop() {
+		x.request = x.newRequest(b)
+		x.grant = x.newGrant(b, x.manager)
+		if _, err := x.accept(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
