@@ -22,7 +22,7 @@ type Wrapper interface {
 	UnwrapKey(wrapped, aad []byte) (*Key, error)
 }
 
-// maxWrappedKey bounds a wrapped key, in bytes; one without kid and base IV has 145.
+// maxWrappedKey bounds a wrapped key, in bytes; that of an A256GCM key without kid and base IV has 138.
 const maxWrappedKey = 1024
 
 // WrapKey seals inner under k:

@@ -166,6 +166,11 @@ func (m *Encrypt) HasExactly(t *Table, message, protected []byte) bool {
 	return true
 }
 
+// Recipient returns the headers and the wrapped key of a recipient, for vectors that publish what follows from them.
+func (m *Encrypt) Recipient(i int) (b Buckets, wrapped []byte) {
+	return m.recipients[i].Buckets, m.recipients[i].wrapped
+}
+
 // KeyIDs returns the kids of the recipients that have one.
 func (m *Encrypt) KeyIDs() [][]byte {
 	var ids [][]byte

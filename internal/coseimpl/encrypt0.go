@@ -167,7 +167,7 @@ func (b *Buckets) iv(size int, baseIV []byte) ([]byte, error) {
 	case baseIV == nil:
 		return nil, fmt.Errorf("a Partial IV, and the key has no base IV: %w", fault.Malformed)
 	case len(partial) > size || len(baseIV) != size:
-		return nil, fmt.Errorf("Partial IV of %d bytes with a base IV of %d: %w", len(partial), len(baseIV), fault.Malformed)
+		return nil, fmt.Errorf("partial IV of %d bytes with a base IV of %d: %w", len(partial), len(baseIV), fault.Malformed)
 	default:
 		iv = slices.Clone(baseIV)
 		for i, p := range partial {

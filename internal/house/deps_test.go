@@ -1,0 +1,64 @@
+package house_test
+
+import (
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/sottokit/sotto/"
+
+// deps lists what a package of this module needs, itself included.
+func deps(t *testing.T, pkg string) []string {
+	t.Helper()
+	out, err := exec.Command("go", "list", "-deps", module+pkg).Output()
+	if err != nil {
+		t.Fatalf("go list -deps %s: %v", pkg, err)
+	}
+	return strings.Fields(string(out))
+}
+
+// The wider algorithm table of the conformance runner, its CCM and its curves must never reach an app.
+func TestPublicPackagesDoNotNeedTheConformanceRunner(t *testing.T) {
+	for _, pkg := range publicPackages(t) {
+		for _, dep := range deps(t, pkg) {
+			if strings.HasPrefix(dep, module+"internal/conformance") || strings.HasPrefix(dep, module+"internal/house") {
+				t.Errorf("%s needs %s", pkg, dep)
+			}
+			if dep == "net/http" || dep == "testing" {
+				t.Errorf("%s needs %s", pkg, dep)
+			}
+		}
+	}
+}
+
+// Imports run downwards only. Rooms that are missing here have no floor yet: the test asks for one.
+func TestImportsRunDownwards(t *testing.T) {
+	floor := map[string]int{
+		"fault": 0, "internal/wire": 0, "internal/secret": 0, "internal/coseimpl": 0,
+		"ecdh": 1, "cose": 1,
+		"mk": 2, "kek": 2, "dek": 2,
+	}
+	sameFloor := map[string]bool{ // the arrows that are drawn between rooms of one floor
+		"cose -> ecdh":           true,
+		"internal/wire -> fault": true, "internal/secret -> fault": true,
+		"internal/coseimpl -> fault": true, "internal/coseimpl -> internal/wire": true,
+	}
+	for _, pkg := range publicPackages(t) {
+		if _, ok := floor[pkg]; !ok {
+			t.Errorf("%s has no floor", pkg)
+		}
+	}
+	for pkg, f := range floor {
+		for _, dep := range deps(t, pkg) {
+			below, ok := strings.CutPrefix(dep, module)
+			if !ok || below == pkg {
+				continue
+			}
+			g, known := floor[below]
+			if !known || g > f || g == f && !sameFloor[pkg+" -> "+below] {
+				t.Errorf("%s (floor %d) needs %s (floor %d)", pkg, f, below, g)
+			}
+		}
+	}
+}
