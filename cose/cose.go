@@ -129,7 +129,7 @@ func (c *Context) check() error {
 		return fmt.Errorf("cose: Context.Type is no label: %w", fault.Misuse)
 	}
 	// The AAD starts with the head of a short array, the head of the text, and the text.
-	start := 1 + wire.HeadSize(n)
+	start := 1 + wire.HeadSize(uint64(n))
 	if len(c.AAD) < start+n || c.AAD[0] < wire.MajorArray|1 || c.AAD[0] >= wire.MajorArray|24 ||
 		c.AAD[1]&0xe0 != wire.MajorText || string(c.AAD[start:start+n]) != c.Type {
 		return fmt.Errorf("cose: Context.AAD does not start with the type: %w", fault.Misuse)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/rand"
 	"fmt"
+	"slices"
 
 	"github.com/sottokit/sotto/fault"
 	"github.com/sottokit/sotto/internal/coseimpl"
@@ -38,29 +39,11 @@ func (k *Key) Encrypt0(dst, plaintext []byte, c Context) ([]byte, error) {
 	if err := k.countSeal(); err != nil {
 		return nil, err
 	}
-	var buf [maxPrefix]byte
-	start, protected := k.appendStart(buf[:0], &c)
-	dst = append(dst, start...)
-	dst = append(dst, zeroIV[:]...)
-	iv := dst[len(dst)-ivSize:]
+	dst, protected := coseimpl.AppendHotStart0(dst, !c.Untagged, int64(k.alg), c.Type, ivSize)
+	dst = slices.Grow(dst, ivSize)
+	iv := dst[len(dst) : len(dst)+ivSize]
 	rand.Read(iv)
-	return coseimpl.AppendCiphertext0(dst, aead, protected, iv, plaintext, c.AAD), nil
-}
-
-// maxPrefix is the length of the longest start: heads, the algorithm, the type, and the head of the IV.
-const maxPrefix = 24 + MaxType
-
-var zeroIV [ivSize]byte // room for an IV; never written, never used as one
-
-// appendStart appends everything before the IV. Own messages have one form, so the writer and the fast path of the
-// reader share these bytes. The protected header is a part of the result.
-func (k *Key) appendStart(dst []byte, c *Context) (start, protected []byte) {
-	var buf [maxPrefix]byte
-	header := coseimpl.AppendProtected(buf[:0], int64(k.alg), c.Type)
-	dst = coseimpl.AppendEncrypt0Start(dst, !c.Untagged, header)
-	end := len(dst)
-	dst = append(dst, wire.MajorMap|1, coseimpl.HeaderIV, wire.MajorBytes|ivSize)
-	return dst, dst[end-len(header) : end : end]
+	return coseimpl.AppendCiphertext0(dst[:len(dst)+ivSize], aead, protected, iv, plaintext, c.AAD), nil
 }
 
 // Decrypt0 appends the plaintext of message to dst and returns the result. On error the result is nil. message must be of
@@ -82,8 +65,9 @@ func (k *Key) Decrypt0(dst, message []byte, c Context) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	var buf [maxPrefix]byte
-	start, protected := k.appendStart(buf[:0], &c)
+	// Our writer has one form, so the reader compares instead of parsing; what differs takes the general way.
+	var buf [maxStart]byte
+	start, protected := coseimpl.AppendHotStart0(buf[:0], !c.Untagged, int64(k.alg), c.Type, ivSize)
 	rest, ok := bytes.CutPrefix(message, start)
 	if !ok || len(rest) < ivSize {
 		plaintext, err := k.decryptForeign(dst, message, &c)
@@ -97,6 +81,9 @@ func (k *Key) Decrypt0(dst, message []byte, c Context) ([]byte, error) {
 	plaintext, err := coseimpl.AppendPlaintext0(dst, aead, protected, rest[:ivSize], ciphertext, c.AAD)
 	return plaintext, wrapError(err)
 }
+
+// maxStart is the length of the longest message start: heads, algorithm, typ, and the head of the IV.
+const maxStart = 16 + MaxType
 
 // decryptForeign opens a message that is not of the one form that Encrypt0 writes: a standard message from elsewhere, or
 // an own one that is refused with the reason.

@@ -29,11 +29,25 @@ func AppendEncrypt0(dst []byte, a cipher.AEAD, tagged bool, protected, unprotect
 
 // AppendEncrypt0Start appends everything of a COSE_Encrypt0 up to its unprotected header.
 func AppendEncrypt0Start(dst []byte, tagged bool, protected []byte) []byte {
+	return wire.AppendBytes(appendHead0(dst, tagged), protected)
+}
+
+// AppendHotStart0 appends everything of a hot COSE_Encrypt0 before the IV, 16([<<{1: alg, 16: typ}>>, {5: bytes(ivSize) …
+// It also returns the protected header, which is a part of the result.
+func AppendHotStart0(dst []byte, tagged bool, alg int64, typ string, ivSize int) (start, protected []byte) {
+	size := protectedSize(alg, typ)
+	dst = wire.AppendHead(appendHead0(dst, tagged), wire.MajorBytes, uint64(size))
+	begin, end := len(dst), len(dst)+size
+	dst = AppendProtected(dst, alg, typ)
+	dst = append(dst, wire.MajorMap|1, HeaderIV, wire.MajorBytes|byte(ivSize))
+	return dst, dst[begin:end:end]
+}
+
+func appendHead0(dst []byte, tagged bool) []byte {
 	if tagged {
-		dst = append(dst, wire.MajorTag|TagEncrypt0)
+		return append(dst, wire.MajorTag|TagEncrypt0, wire.MajorArray|3)
 	}
-	dst = append(dst, wire.MajorArray|3)
-	return wire.AppendBytes(dst, protected)
+	return append(dst, wire.MajorArray|3)
 }
 
 // AppendCiphertext0 completes a COSE_Encrypt0 that stands in dst up to and including its unprotected header. iv has the
@@ -82,7 +96,7 @@ func appendEncStructure(dst []byte, context string, protected, external []byte) 
 }
 
 func encStructureSize(context string, protected, external []byte) int {
-	return len(context) + wire.HeadSize(len(protected)) + len(protected) + wire.HeadSize(len(external)) + len(external)
+	return len(context) + wire.HeadSize(uint64(len(protected))) + len(protected) + wire.HeadSize(uint64(len(external))) + len(external)
 }
 
 // AppendEncStructure0 is the AAD of a COSE_Encrypt0, for vectors that publish it.

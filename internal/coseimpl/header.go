@@ -146,6 +146,15 @@ func AppendProtected(dst []byte, alg int64, typ string) []byte {
 	return wire.AppendText(append(dst, HeaderTyp), typ)
 }
 
+// protectedSize is the length of what AppendProtected appends, in bytes.
+func protectedSize(alg int64, typ string) int {
+	size := 2 + wire.IntSize(alg)
+	if typ != "" {
+		size += 1 + wire.HeadSize(uint64(len(typ))) + len(typ)
+	}
+	return size
+}
+
 // Buckets are the two headers of a message or recipient.
 type Buckets struct {
 	Raw         []byte // the protected header as it enters Enc_structure and Sig_structure: empty, or the received map

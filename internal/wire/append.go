@@ -41,7 +41,7 @@ func appendLongHead(dst []byte, major byte, arg uint64) []byte {
 }
 
 // HeadSize is the length of what AppendHead appends for arg, in bytes.
-func HeadSize(arg int) int {
+func HeadSize(arg uint64) int {
 	switch {
 	case arg < 24:
 		return 1
@@ -49,7 +49,7 @@ func HeadSize(arg int) int {
 		return 2
 	case arg < 1<<16:
 		return 3
-	case uint64(arg) < 1<<32:
+	case arg < 1<<32:
 		return 5
 	default:
 		return 9
@@ -62,6 +62,14 @@ func AppendInt(dst []byte, v int64) []byte {
 		return AppendHead(dst, MajorNint, uint64(-1-v))
 	}
 	return AppendHead(dst, MajorUint, uint64(v))
+}
+
+// IntSize is the length of what AppendInt appends for v, in bytes.
+func IntSize(v int64) int {
+	if v < 0 {
+		v = -1 - v
+	}
+	return HeadSize(uint64(v))
 }
 
 // AppendBytes appends a byte string. A nil b is an empty string, never null.

@@ -48,9 +48,14 @@ func TestAppendWritesTheShortestForm(t *testing.T) {
 			t.Errorf("got %s, want %s", got, c.want)
 		}
 	}
-	for _, n := range []int{0, 23, 24, 255, 256, 65535, 65536, 1 << 30} {
-		if got, want := wire.HeadSize(n), len(wire.AppendHead(nil, wire.MajorBytes, uint64(n))); got != want {
+	for _, n := range []uint64{0, 23, 24, 255, 256, 65535, 65536, 1<<32 - 1, 1 << 32, 1<<64 - 1} {
+		if got, want := wire.HeadSize(n), len(wire.AppendHead(nil, wire.MajorBytes, n)); got != want {
 			t.Errorf("HeadSize(%d) is %d, the head has %d bytes", n, got, want)
+		}
+	}
+	for _, n := range []int64{0, 24, -1, -24, -25, -70004, 1<<63 - 1, -1 << 63} {
+		if got, want := wire.IntSize(n), len(wire.AppendInt(nil, n)); got != want {
+			t.Errorf("IntSize(%d) is %d, the integer has %d bytes", n, got, want)
 		}
 	}
 }
