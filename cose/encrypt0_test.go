@@ -172,6 +172,7 @@ func TestEncrypt0ChecksItsContext(t *testing.T) {
 		"AAD cut":          {Type: "a/b", AAD: cose.Bind("a/b").AAD[:4]},
 		"AAD not an array": {Type: "a/b", AAD: wire.AppendText(nil, "a/b")},
 		"AAD empty array":  {Type: "a/b", AAD: append([]byte{0x80}, cose.Bind("a/b").AAD[1:]...)},
+		"AAD a map":        {Type: "a/b", AAD: append([]byte{0xa1}, cose.Bind("a/b").AAD[1:]...)},
 		"AAD bytes":        {Type: "a/b", AAD: append([]byte{0x81}, wire.AppendBytes(nil, []byte("a/b"))...)},
 	} {
 		t.Run(name, func(t *testing.T) {

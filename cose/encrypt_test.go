@@ -2,6 +2,9 @@ package cose_test
 
 import (
 	"bytes"
+	"crypto/aes"
+	"crypto/cipher"
+	"errors"
 	"testing"
 
 	"github.com/sottokit/sotto/cose"
@@ -349,6 +352,7 @@ func TestRecipientsAreCheckedInForm(t *testing.T) {
 		"wrapped key empty":       {recipient([]byte{0x40}, alg, []byte{0x40}), fault.Malformed},
 		"wrapped key of 39 bytes": {recipient([]byte{0x40}, alg, wire.AppendBytes(nil, make([]byte, 39))), fault.Malformed},
 		"wrapped key altered":     {recipient([]byte{0x40}, alg, wrapped), fault.Damaged},
+		"an empty kid":            {recipient([]byte{0x40}, mapOf(field(1, []byte{0x24}), field(4, []byte{0x40})), wrapped), fault.NotForThisDevice},
 		"nested recipients":       {recipient([]byte{0x40}, alg, wrapped, []byte{0x80}), fault.NotForThisDevice},
 		"label twice":             {recipient([]byte{0x40}, mapOf(field(1, []byte{0x24}), field(1, []byte{0x24})), wrapped), fault.Malformed},
 		"too many":                {append([]byte{0x99, 0x40, 0x01}, bytes.Repeat([]byte{0x40}, 16385)...), fault.OverLimit},
@@ -384,4 +388,72 @@ func TestOwnEncryptHasOneForm(t *testing.T) {
 	}
 	_, err = cose.Decrypt(nil, message, cose.WithKey(kw, []byte("kid")), cose.Bind("acme/v1.twin"))
 	wantFault(t, err, fault.Malformed)
+
+	// Content headers with a parameter too many, under which everything would open.
+	c := cose.Bind("a/b")
+	own := []coseimpl.Field{coseimpl.IntField(1, 3), coseimpl.TextField(16, "a/b")}
+	iv := coseimpl.BytesField(5, make([]byte, 12))
+	for name, headers := range map[string][2][]coseimpl.Field{
+		"protected":   {append(own, coseimpl.IntField(99, 0)), {iv}},
+		"unprotected": {own, {iv, coseimpl.IntField(99, 0)}},
+	} {
+		secret, err := kw.ExportSecret()
+		if err != nil {
+			t.Fatal(err)
+		}
+		table := coseimpl.Table{
+			Content:    []coseimpl.ContentAlgorithm{{ID: 3, KeySize: 32, IVSize: 12, New: newGCM}},
+			Recipients: []coseimpl.RecipientAlgorithm{{ID: -5, Wrap: true}},
+		}
+		e := coseimpl.Envelope{Tagged: true, Alg: 3, IV: make([]byte, 12), CEK: make([]byte, 32), External: c.AAD,
+			Protected: coseimpl.AppendHeader(nil, headers[0]...), Unprotected: coseimpl.AppendHeader(nil, headers[1]...),
+			To: []coseimpl.Recipient{{Alg: -5, Key: secret}}}
+		message, err := coseimpl.AppendEncrypt(nil, &table, &e, []byte("hi"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = cose.Decrypt(nil, message, cose.WithKey(kw, nil), c)
+		if !errors.Is(err, fault.Malformed) {
+			t.Errorf("extra %s parameter: %v", name, err)
+		}
+		// The same as a standard message is none of our business: it opens.
+		if got, err := cose.Decrypt(nil, message, cose.WithKey(kw, nil), cose.Context{AAD: c.AAD}); err != nil || string(got) != "hi" {
+			t.Errorf("extra %s parameter in a standard message: %q, %v", name, got, err)
+		}
+	}
+}
+
+func newGCM(key []byte) (cipher.AEAD, error) {
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, err
+	}
+	return cipher.NewGCM(block)
+}
+
+func TestDirectRecipientCarriesNoKey(t *testing.T) {
+	k := generate(t, cose.A256GCM)
+	message, err := cose.Encrypt(nil, []byte("hi"), []cose.Recipient{cose.ToKey(k, nil)}, cose.Context{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	bad := replaceRecipient(t, message, []byte{0x81, 0x83, 0x40, 0xa1, 0x01, 0x25, 0x41, 0x00})
+	_, err = cose.Decrypt(nil, bad, cose.WithKey(k, nil), cose.Context{})
+	wantFault(t, err, fault.Malformed)
+}
+
+func TestNewerVersionsAreToldApart(t *testing.T) {
+	kw, s := generate(t, cose.A256KW), cose.GenerateSigner()
+	newer, ours := cose.Bind("sotto/v2.note"), cose.Bind("sotto/v1.note")
+	message, err := cose.Encrypt(nil, nil, []cose.Recipient{cose.ToKey(kw, nil)}, newer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = cose.Decrypt(nil, message, cose.WithKey(kw, nil), ours)
+	wantFault(t, err, fault.UnsupportedVersion)
+	if message, err = s.Sign1(nil, nil, newer); err != nil {
+		t.Fatal(err)
+	}
+	_, err = s.Verifier().Verify1(message, ours)
+	wantFault(t, err, fault.UnsupportedVersion)
 }

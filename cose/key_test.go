@@ -17,8 +17,10 @@ import (
 
 func TestKeyLengthsAndAlgorithmsAreChecked(t *testing.T) {
 	for _, n := range []int{0, 16, 31, 33} {
-		_, err := cose.NewKey(cose.A256GCM, make([]byte, n))
-		wantFault(t, err, fault.Malformed)
+		for _, a := range []cose.Algorithm{cose.A256GCM, cose.ChaCha20Poly1305, cose.A256KW} {
+			_, err := cose.NewKey(a, make([]byte, n))
+			wantFault(t, err, fault.Malformed)
+		}
 	}
 	for _, a := range []cose.Algorithm{0, 1, cose.EdDSA, cose.Direct, cose.ECDHES, 99} {
 		_, err := cose.NewKey(a, make([]byte, 32))
@@ -269,6 +271,9 @@ func TestOKPKeysAreChecked(t *testing.T) {
 		"d of 31 bytes":             {"a30101200423581f" + x[2:], parseSecret, fault.Malformed},
 		"Ed25519 x of small order":  {"a30101200621582001" + strings.Repeat("00", 31), parseVerifier, fault.Malformed},
 		"Ed25519 x of another d":    {"a401012006215820" + x + "235820" + x, parseSigner, fault.Malformed},
+		"Ed25519 d of 31 bytes":     {"a30101200623581f" + x[2:], parseSigner, fault.Malformed},
+		"Ed25519 x of 31 bytes":     {"a30101200621581f" + x[2:], parseVerifier, fault.Malformed},
+		"neither, private":          {"a201012004", parseSecret, fault.Malformed},
 		"X25519 where Ed25519 is":   {"a301012004235820" + x, parseSigner, fault.Malformed},
 		"X25519 public for Ed25519": {"a301012004215820" + x, parseVerifier, fault.Malformed},
 	} {

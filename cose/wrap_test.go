@@ -113,6 +113,10 @@ func TestUnwrapKeyTellsWrongFromDamaged(t *testing.T) {
 			wantFault(t, err, fault.Malformed)
 		})
 	}
+	extra := bytes.Replace(wrapped, []byte{0xa1, 0x05, 0x4c}, []byte{0xa2, 0x04, 0x40, 0x05, 0x4c}, 1) // a kid before the IV
+	_, err = k.UnwrapKey(extra, nil)
+	wantFault(t, err, fault.Malformed)
+
 	message, err := k.Encrypt0(nil, make([]byte, 40), cose.Bind("sotto/v1.key-wrap"))
 	if err != nil {
 		t.Fatal(err)

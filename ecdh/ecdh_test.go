@@ -125,6 +125,14 @@ func TestLowOrderPointsAreRefused(t *testing.T) {
 	}
 }
 
+// The zero value is a point of low order that no constructor saw: the agreement itself refuses it.
+func TestAllZeroSecretIsRefused(t *testing.T) {
+	_, err := ecdh.Generate().Agree(new(ecdh.PublicKey))
+	wantFault(t, err, fault.Malformed)
+	_, err = ecdh.Generate().Agree(nil)
+	wantFault(t, err, fault.Misuse)
+}
+
 func TestLengthsAreChecked(t *testing.T) {
 	for _, n := range []int{0, 31, 33, 64} {
 		_, err := ecdh.NewPrivateKey(make([]byte, n))

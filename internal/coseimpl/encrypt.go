@@ -78,7 +78,7 @@ func ParseEncrypt(message []byte, tagged bool) (*Encrypt, error) {
 	r := wire.NewReader(message)
 	readStart(&r, "COSE_Encrypt", tagged, TagEncrypt, 4)
 	m := &Encrypt{Buckets: readBuckets(&r)}
-	m.Ciphertext = readContent(&r, "ciphertext")
+	m.Ciphertext = r.Bytes("ciphertext", MaxContent+maxTag)
 	n := r.Array("recipients", MaxRecipients)
 	if r.Err() == nil && n == 0 {
 		r.Fail("recipients", "none", fault.Malformed)
@@ -124,9 +124,6 @@ func (m *Encrypt) contentKey(t *Table, alg int64, o *Opener) ([]byte, error) {
 	content, err := t.FindContent(alg)
 	if err != nil {
 		return nil, err
-	}
-	if have, err := m.Alg(); err != nil || have != alg {
-		return nil, fmt.Errorf("content algorithm is not %d: %w", alg, fault.Malformed)
 	}
 	how, err := t.FindRecipient(o.Alg)
 	if err != nil {

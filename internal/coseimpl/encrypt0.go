@@ -115,7 +115,7 @@ func ParseEncrypt0(message []byte, tagged bool) (*Encrypt0, error) {
 	r := wire.NewReader(message)
 	readStart(&r, "COSE_Encrypt0", tagged, TagEncrypt0, 3)
 	m := &Encrypt0{Buckets: readBuckets(&r)}
-	m.Ciphertext = readContent(&r, "ciphertext")
+	m.Ciphertext = r.Bytes("ciphertext", MaxContent+maxTag) // detached content (null) is not supported
 	return m, r.End("COSE_Encrypt0")
 }
 
@@ -131,15 +131,6 @@ func readStart(r *wire.Reader, what string, tagged bool, tag uint64, elements in
 	if n := r.Array(what, 4); r.Err() == nil && n != elements {
 		r.Fail(what, fmt.Sprintf("%d elements instead of %d", n, elements), fault.Malformed)
 	}
-}
-
-// readContent reads a ciphertext or payload. Detached content (null) is not supported.
-func readContent(r *wire.Reader, what string) []byte {
-	if r.IsNull() {
-		r.Fail(what, "detached", fault.Malformed)
-		return nil
-	}
-	return r.Bytes(what, MaxContent+maxTag)
 }
 
 // Open decrypts with a key of algorithm alg. baseIV completes a Partial IV and is nil when none is expected.
@@ -178,8 +169,6 @@ func (b *Buckets) iv(size int, baseIV []byte) ([]byte, error) {
 	case iv != nil:
 	case partial == nil:
 		return nil, fmt.Errorf("no IV: %w", fault.Malformed)
-	case baseIV == nil:
-		return nil, fmt.Errorf("a Partial IV, and the key has no base IV: %w", fault.Malformed)
 	case len(partial) > size || len(baseIV) != size:
 		return nil, fmt.Errorf("partial IV of %d bytes with a base IV of %d: %w", len(partial), len(baseIV), fault.Malformed)
 	default:

@@ -44,6 +44,7 @@ func TestReceiveBelievesTheCallerOnly(t *testing.T) {
 		"identity unexpected":     {KDF{}, header(HeaderPartyU, "eve"), false},
 		"identity as expected":    {KDF{U: Party{Identity: []byte("a")}}, header(HeaderPartyU, "a"), true},
 		"another identity":        {KDF{V: Party{Identity: []byte("b")}}, header(HeaderPartyV, "eve"), false},
+		"empty where none is":     {KDF{}, header(HeaderPartyU, ""), false},
 		"other unexpected":        {KDF{}, header(HeaderPartyV-2, "x"), false},
 		"expected, but not sent":  {KDF{V: Party{Identity: []byte("b")}}, nil, true},
 		"a parameter not a bytes": {KDF{}, Header{IntField(HeaderSalt, 1)}, false},

@@ -100,7 +100,7 @@ func (k *SymmetricKey) Append(dst []byte) []byte {
 	return dst
 }
 
-// OKPKey is a decoded COSE_Key of type OKP. X or D may be nil, not both.
+// OKPKey is a decoded COSE_Key of type OKP. X or D may be nil.
 type OKPKey struct {
 	KID  []byte
 	X, D []byte // public and private key; they point into what was parsed
@@ -136,9 +136,6 @@ func (h Header) OKP(curve int64, size int) (*OKPKey, error) {
 		if *f.value != nil && f.size >= 0 && len(*f.value) != f.size {
 			return nil, fmt.Errorf("COSE_Key parameter %d has %d bytes instead of %d: %w", f.label, len(*f.value), f.size, fault.Malformed)
 		}
-	}
-	if k.X == nil && k.D == nil {
-		return nil, fmt.Errorf("COSE_Key with neither x nor d: %w", fault.Malformed)
 	}
 	return &k, nil
 }

@@ -239,15 +239,7 @@ func (rec *received) contentKey(t *Table, content *ContentAlgorithm, o *Opener) 
 		return key, err
 	}
 	defer clear(key)
-	cek, err := UnwrapKey(key, rec.wrapped)
-	if err != nil {
-		return nil, err
-	}
-	if len(cek) != content.KeySize {
-		clear(cek)
-		return nil, fmt.Errorf("content key of %d bytes instead of %d: %w", len(cek), content.KeySize, fault.Malformed)
-	}
-	return cek, nil
+	return UnwrapKey(key, rec.wrapped)
 }
 
 // agree runs the key agreement. The ephemeral key comes from the message; a static key must be the expected sender's.

@@ -59,7 +59,7 @@ func ParseSign1(message []byte, tagged bool) (*Sign1, error) {
 	r := wire.NewReader(message)
 	readStart(&r, "COSE_Sign1", tagged, TagSign1, 4)
 	m := &Sign1{Buckets: readBuckets(&r)}
-	m.payload = readContent(&r, "payload")
+	m.payload = r.Bytes("payload", MaxContent)
 	m.signature = r.Bytes("signature", maxSignature)
 	return m, r.End("COSE_Sign1")
 }

@@ -65,11 +65,6 @@ func (r *Reader) Major() byte {
 	return r.b[r.off] & 0xe0
 }
 
-// IsNull reports whether the next item is null.
-func (r *Reader) IsNull() bool {
-	return r.err == nil && r.off < len(r.b) && r.b[r.off] == Null
-}
-
 // head reads one head of shortest form. Of major type 7 only the simple values and floats of RFC 8949 §3.3 are heads.
 func (r *Reader) head(what string) (major byte, arg uint64) {
 	if r.err != nil {
