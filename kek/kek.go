@@ -33,7 +33,8 @@ func Generate() *Key {
 
 func newKey(k *cose.Key) *Key { return &Key{redacted: secret.Redact("kek.Key", k.ID()), k: k} }
 
-// Wrap seals the key under w, a master key as a rule. It opens only with the same aad, which says where the key belongs.
+// Wrap seals the key under w, a master key as a rule. It opens only with the same aad, which says where the key belongs:
+// the channel, and the epoch where an older key must not pass for the present one.
 func (k *Key) Wrap(w cose.Wrapper, aad []byte) ([]byte, error) {
 	if w == nil {
 		return nil, fmt.Errorf("kek: no wrapper: %w", fault.Misuse)

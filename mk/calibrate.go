@@ -3,6 +3,7 @@ package mk
 import (
 	"context"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/sottokit/sotto/fault"
@@ -10,7 +11,7 @@ import (
 
 // Calibrate finds the Params that cost about target on this machine, with at most maxMemoryKiB. It follows RFC 9106 §4:
 // as much memory as allowed, then as many passes as the time allows; where one pass takes too long, less memory. It runs
-// Argon2id a few times, less than twice target in all, and looks at ctx in between (fault.Canceled).
+// Argon2id a few times, about three times target in all, and looks at ctx in between (fault.Canceled).
 //
 // The result never goes below 8 MiB and one pass, also where that takes longer than target. Threads is 1: what a phone
 // gains by more, an attacker gains as well. A limit below MinMemoryKiB is fault.Misuse; one above MaxMemoryKiB counts as
@@ -46,8 +47,13 @@ func calibrate(ctx context.Context, target time.Duration, maxMemoryKiB uint32, c
 		}
 		scale := float64(target) / float64(max(took, 1))
 		if p.MemoryKiB == maxMemoryKiB {
-			p.Time = uint32(min(max(scale*float64(p.Time), MinTime), MaxTime))
-			return p, nil
+			passes := uint32(min(max(math.Round(scale*float64(p.Time)), MinTime), MaxTime))
+			if p.Time > 1 || passes == 1 {
+				p.Time = passes
+				return p, nil
+			}
+			p.Time = passes // measured once more: the first pass over fresh memory is the dearest
+			continue
 		}
 		if scale < 2 { // near enough: the last step is computed, not measured again
 			p.MemoryKiB = uint32(min(max(scale*float64(p.MemoryKiB), MinMemoryKiB), float64(maxMemoryKiB)))

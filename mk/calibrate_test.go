@@ -34,7 +34,7 @@ func TestCalibrateReachesTheTarget(t *testing.T) {
 		took, _ := machine(nanos)(p)
 		least, _ := machine(nanos)(Params{Time: 1, MemoryKiB: MinMemoryKiB})
 		most, _ := machine(nanos)(Params{Time: MaxTime, MemoryKiB: min(limit, MaxMemoryKiB)})
-		if took > target*101/100 && took > least {
+		if took > target*3/2+time.Millisecond && took > least { // half a pass is rounded up
 			t.Fatalf("%+v costs %v, over %v", p, took, target)
 		}
 		if took < target/2-time.Millisecond && took < most {

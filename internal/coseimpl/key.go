@@ -31,8 +31,7 @@ const (
 
 const maxKey = 4096 // bytes of an encoded COSE_Key
 
-// ParseKey decodes a COSE_Key with its parameters in any order, and checks those that every key may have. Unknown
-// parameters are kept. A key that restricts its operations (key_ops) is refused, for nothing here would obey it.
+// ParseKey decodes a COSE_Key with its parameters in any order. Unknown parameters are kept.
 func ParseKey(b []byte) (Header, error) {
 	if len(b) > maxKey {
 		return nil, fmt.Errorf("COSE_Key of %d bytes: %w", len(b), fault.OverLimit)
@@ -45,10 +44,15 @@ func ParseKey(b []byte) (Header, error) {
 	if _, present, err := k.Int(KeyType); err != nil || !present {
 		return nil, fmt.Errorf("COSE_Key without a key type: %w", fault.Malformed)
 	}
-	if _, restricted := k.Find(KeyOps); restricted {
-		return nil, fmt.Errorf("COSE_Key with key_ops: %w", fault.UnsupportedVersion)
-	}
 	return k, nil
+}
+
+// expectType checks the key type, and refuses a key that restricts its operations (key_ops): nothing here would obey it.
+func (h Header) expectType(want int64) error {
+	if _, restricted := h.Find(KeyOps); restricted {
+		return fmt.Errorf("COSE_Key with key_ops: %w", fault.UnsupportedVersion)
+	}
+	return h.expect(KeyType, want, "key type")
 }
 
 // SymmetricKey is a decoded COSE_Key of type Symmetric. Optional parameters are nil.
@@ -64,7 +68,7 @@ func ParseSymmetricKey(b []byte) (*SymmetricKey, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := h.expect(KeyType, TypeSymmetric, "key type"); err != nil {
+	if err := h.expectType(TypeSymmetric); err != nil {
 		return nil, err
 	}
 	var k SymmetricKey
@@ -117,7 +121,7 @@ func ParseOKPKey(b []byte, curve int64, size int) (*OKPKey, error) {
 
 // OKP reads a parsed COSE_Key as an OKP key.
 func (h Header) OKP(curve int64, size int) (*OKPKey, error) {
-	if err := h.expect(KeyType, TypeOKP, "key type"); err != nil {
+	if err := h.expectType(TypeOKP); err != nil {
 		return nil, err
 	}
 	if err := h.expect(KeyCurve, curve, "curve"); err != nil {

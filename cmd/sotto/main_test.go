@@ -1,0 +1,67 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// sotto runs the program as a shell would.
+func sotto(t testing.TB, stdin []byte, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	var out, errOut bytes.Buffer
+	code = run(t.Context(), args, bytes.NewReader(stdin), &out, &errOut)
+	return code, out.String(), errOut.String()
+}
+
+func TestWrongUsageExitsTwoWithOneLine(t *testing.T) {
+	for _, args := range [][]string{
+		{"bogus"}, {"--bogus"}, {"demo", "extra"}, {"demo", "--bogus"}, {"demo", "--file"}, {"conformance"}, {"inspect"},
+		{"inspect", "a", "b"}, {"mk", "bogus"}, {"mk", "calibrate", "--target", "soon"},
+		{"mk", "calibrate", "--target", "-1s"}, {"mk", "calibrate", "--memory", "10"},
+	} {
+		code, stdout, stderr := sotto(t, nil, args...)
+		if code != 2 || stdout != "" {
+			t.Errorf("%v: exit code %d, printed %q", args, code, stdout)
+		}
+		if !strings.HasPrefix(stderr, "sotto: ") || strings.Count(stderr, "\n") != 1 {
+			t.Errorf("%v: stderr is %q, want one line", args, stderr)
+		}
+	}
+}
+
+func TestHelpExitsZero(t *testing.T) {
+	for _, args := range [][]string{{}, {"--help"}, {"help", "demo"}, {"mk"}, {"conformance", "--help"}} {
+		if code, stdout, stderr := sotto(t, nil, args...); code != 0 || stderr != "" || !strings.Contains(stdout, "Usage:") {
+			t.Errorf("%v: exit code %d, stderr %q, stdout %q", args, code, stderr, stdout)
+		}
+	}
+}
+
+func TestErrorsCannotReachTheTerminal(t *testing.T) {
+	code, _, stderr := sotto(t, nil, "inspect", "no\x1b[31msuch\nfile")
+	if code != 1 || strings.ContainsRune(stderr, '\x1b') || strings.Count(stderr, "\n") != 1 {
+		t.Errorf("exit code %d, stderr %q", code, stderr)
+	}
+}
+
+func TestCanceledContextEndsEveryLongCommand(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, args := range [][]string{{"demo"}, {"conformance", "main.go"}, {"mk", "calibrate"}} {
+		var out, errOut bytes.Buffer
+		if code := run(ctx, args, nil, &out, &errOut); code != 1 || !strings.Contains(errOut.String(), "cancelled") {
+			t.Errorf("%v: exit code %d, stderr %q", args, code, errOut.String())
+		}
+	}
+}
+
+func TestLongFlagsMayHaveOneDash(t *testing.T) {
+	got := longFlags([]string{"conformance", "-json", "-soak", "--json", "-h", "json", "--", "-json"})
+	want := []string{"conformance", "--json", "--soak", "--json", "-h", "json", "--", "-json"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}

@@ -1,0 +1,121 @@
+package main
+
+import (
+	"bytes"
+	"crypto/rand"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/sottokit/sotto/cose"
+	"github.com/sottokit/sotto/dek"
+	"github.com/sottokit/sotto/ecdh"
+	"github.com/sottokit/sotto/fault"
+	"github.com/sottokit/sotto/kek"
+	"github.com/sottokit/sotto/mk"
+)
+
+// What the people of the demo know or say in public. A real password is typed, never written down in a program.
+var (
+	password = []byte("a password that only this demo uses")
+	aliceID  = []byte("alice@example.org")
+	message  = []byte("Meet me at the old bridge at nine.")
+
+	channel     = kek.Channel{ID: []byte("bridge"), Epoch: 1}
+	nextEpoch   = kek.Channel{ID: channel.ID, Epoch: 2}
+	channelAAD  = []byte("channel bridge")
+	otherAAD    = []byte("channel river")
+	messageAAD  = []byte("channel bridge, message 1")
+	fileAAD     = []byte("channel bridge, file 1")
+	demoParams  = mk.Params{Time: 2, MemoryKiB: 19456, Threads: 1}
+	madeContent = []byte("One line of a file that the demo makes.\n")
+)
+
+// Files of the demo.
+const (
+	kekFile     = "channel.kek"
+	dekFile     = "content.dek"
+	messageFile = "message.sealed"
+	fileFile    = "file.sealed"
+	requestFile = "bob.request"
+	grantFile   = "bob.grant"
+	nextKEKFile = "channel-2.kek"
+	nextDEKFile = "content-2.dek"
+	sourceFile  = "file"
+)
+
+// scene is what the steps of the demo share.
+type scene struct {
+	dir    string // of all files, temporary
+	source string // the file to seal
+
+	iv []byte // kept by a service, given to Alice when she has logged in
+
+	stretched *mk.Stretched
+	master    *mk.Key
+	channel   *kek.Key
+	content   *dek.Key
+
+	alice, bob *cose.Signer // their identities; who believes whom is settled before the demo starts
+	bobX25519  *ecdh.PrivateKey
+	bobChannel *kek.Key // what Bob holds
+}
+
+// newScene looks at the file to seal, or makes one when source is "".
+func newScene(dir, source string) (*scene, error) {
+	s := &scene{dir: dir, source: source, alice: cose.GenerateSigner(), bob: cose.GenerateSigner()}
+	s.iv = make([]byte, mk.Size)
+	rand.Read(s.iv)
+	if source == "" {
+		s.source = filepath.Join(dir, sourceFile)
+		return s, os.WriteFile(s.source, bytes.Repeat(madeContent, 1000), 0o600)
+	}
+	info, err := os.Stat(source)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is not a regular file: %w", source, fault.Misuse)
+	}
+	if info.Size() > dek.MaxSeal {
+		return nil, tooLarge(source)
+	}
+	return s, nil
+}
+
+// plain reads the file to seal.
+func (s *scene) plain() ([]byte, error) {
+	f, err := os.Open(s.source)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, dek.MaxSeal+1))
+	if err == nil && len(b) > dek.MaxSeal { // it grew since
+		return nil, tooLarge(s.source)
+	}
+	return b, err
+}
+
+func tooLarge(name string) error {
+	return fmt.Errorf("%s has more than %d bytes, which is what one seal takes: %w", name, dek.MaxSeal, fault.OverLimit)
+}
+
+// save writes a file of the demo and says how large it is.
+func (s *scene) save(name string, b []byte) (string, error) {
+	if err := os.WriteFile(filepath.Join(s.dir, name), b, 0o600); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%d bytes in %s", len(b), name), nil
+}
+
+func (s *scene) load(name string) ([]byte, error) { return os.ReadFile(filepath.Join(s.dir, name)) }
+
+// forget destroys every key in memory.
+func (s *scene) forget() {
+	s.stretched.Destroy()
+	s.master.Destroy()
+	s.channel.Destroy()
+	s.content.Destroy()
+}

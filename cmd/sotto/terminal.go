@@ -1,0 +1,38 @@
+package main
+
+import (
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
+)
+
+// isTerminal reports whether somebody watches w.
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// newProgress is a bar for work of unknown length: it moves while the work goes on and disappears with Finish. In a pipe
+// nothing of it is written.
+func newProgress(w io.Writer, what string) *progressbar.ProgressBar {
+	return progressbar.NewOptions(-1,
+		progressbar.OptionSetWriter(w),
+		progressbar.OptionSetVisibility(isTerminal(w)),
+		progressbar.OptionSetDescription(what),
+		progressbar.OptionSetRenderBlankState(true),
+		progressbar.OptionClearOnFinish())
+}
+
+// printable is s if a terminal shows it as it is, else s quoted, with everything that a terminal may act upon escaped:
+// control characters, and those that turn the direction of text.
+func printable(s string) string {
+	if strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) || r == unicode.ReplacementChar }) {
+		return strconv.Quote(s)
+	}
+	return s
+}
