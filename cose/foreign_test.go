@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/aes"
 	"crypto/cipher"
+	"strings"
 	"testing"
 
 	"github.com/sottokit/sotto/cose"
@@ -102,6 +103,10 @@ func TestForeignMessagesAreRefused(t *testing.T) {
 	k := generate(t, cose.A256GCM)
 	ivOf := func(n int) []byte { return field(5, wire.AppendBytes(nil, make([]byte, n))) }
 	deep := append(bytes.Repeat([]byte{0x81}, wire.MaxDepth), 0)
+	noAlgorithm := foreign{protected: nil, unprotected: mapOf(goodIV)}
+	if _, err := k.Decrypt0(nil, noAlgorithm.seal(t, k), cose.Context{}); err == nil || !strings.Contains(err.Error(), "no algorithm") {
+		t.Errorf("without an algorithm: %v", err) // not "algorithm 0", which nobody wrote
+	}
 	for name, c := range map[string]struct {
 		f    foreign
 		want fault.Code
@@ -114,7 +119,7 @@ func TestForeignMessagesAreRefused(t *testing.T) {
 		"two elements":                      {foreign{start: "\xd0\x82", protected: mapOf(algGCM), unprotected: mapOf(goodIV)}, fault.Malformed},
 		"indefinite array":                  {foreign{start: "\xd0\x9f", protected: mapOf(algGCM), unprotected: mapOf(goodIV), end: []byte{0xff}}, fault.Malformed},
 		"trailing byte":                     {foreign{protected: mapOf(algGCM), unprotected: mapOf(goodIV), end: []byte{0}}, fault.Malformed},
-		"no algorithm":                      {foreign{protected: nil, unprotected: mapOf(goodIV)}, fault.Malformed},
+		"no algorithm":                      {noAlgorithm, fault.Malformed},
 		"empty map as header":               {foreign{protected: mapOf(), aadHeader: []byte{}, unprotected: mapOf(goodIV)}, fault.Malformed},
 		"algorithm unprotected":             {foreign{protected: nil, unprotected: mapOf(algGCM, goodIV)}, fault.Malformed},
 		"algorithm in both":                 {foreign{protected: mapOf(algGCM), unprotected: mapOf(algGCM, goodIV)}, fault.Malformed},
