@@ -389,6 +389,18 @@ func TestOwnEncryptHasOneForm(t *testing.T) {
 	_, err = cose.Decrypt(nil, message, cose.WithKey(kw, []byte("kid")), cose.Bind("acme/v1.twin"))
 	wantFault(t, err, fault.Malformed)
 
+	bad := replaceRecipient(t, message, append([]byte{0x81, 0x83, 0x41, 0xa0}, message[r+1:]...)) // h'a0' for h''
+	_, err = cose.Decrypt(nil, bad, cose.WithKey(kw, []byte("kid")), place)
+	wantFault(t, err, fault.Malformed)
+	bob := ecdh.Generate()
+	message, err = cose.Encrypt(nil, []byte("hi"), []cose.Recipient{cose.ToX25519(bob.Public(), nil, parties)}, place)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bad = bytes.Replace(message, []byte{0xa3, 1, 1, 0x20, 4, 0x21}, []byte{0xa4, 1, 1, 2, 0x40, 0x20, 4, 0x21}, 1) // epk with a kid
+	_, err = cose.Decrypt(nil, bad, cose.WithX25519(bob, nil, parties), place)
+	wantFault(t, err, fault.Malformed)
+
 	// Content headers with a parameter too many, under which everything would open.
 	c := cose.Bind("a/b")
 	own := []coseimpl.Field{coseimpl.IntField(1, 3), coseimpl.TextField(16, "a/b")}
@@ -437,9 +449,20 @@ func TestDirectRecipientCarriesNoKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	bad := replaceRecipient(t, message, []byte{0x81, 0x83, 0x40, 0xa1, 0x01, 0x25, 0x41, 0x00})
-	_, err = cose.Decrypt(nil, bad, cose.WithKey(k, nil), cose.Context{})
-	wantFault(t, err, fault.Malformed)
+	direct := []byte{0x83, 0x40, 0xa1, 0x01, 0x25, 0x40}
+	for name, recipients := range map[string][]byte{
+		"with a key":   {0x81, 0x83, 0x40, 0xa1, 0x01, 0x25, 0x41, 0x00},
+		"among others": append(append([]byte{0x82}, direct...), direct...),
+	} {
+		_, err = cose.Decrypt(nil, replaceRecipient(t, message, recipients), cose.WithKey(k, nil), cose.Context{})
+		if !errors.Is(err, fault.Malformed) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	good := replaceRecipient(t, message, append([]byte{0x81}, direct...))
+	if _, err := cose.Decrypt(nil, good, cose.WithKey(k, nil), cose.Context{}); err != nil {
+		t.Errorf("the good one: %v", err)
+	}
 }
 
 func TestNewerVersionsAreToldApart(t *testing.T) {

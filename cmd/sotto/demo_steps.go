@@ -224,7 +224,7 @@ func accept(_ context.Context, s *scene) (string, error) {
 		return "", err
 	}
 	if !s.bobChannel.Equal(s.channel) {
-		return "", errors.New("Bob holds another key than Alice")
+		return "", errors.New("the member holds another key than the manager")
 	}
 	return keyNote(len(g), s.bobChannel.ID()), nil
 }

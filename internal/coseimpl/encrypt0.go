@@ -185,7 +185,7 @@ func (b *Buckets) iv(size int, baseIV []byte) ([]byte, error) {
 
 // HasExactly reports whether the headers are the given serialized protected one and {5: IV}, which own messages have.
 func (b *Buckets) HasExactly(protected []byte) bool {
-	return bytes.Equal(protected, b.Raw) && b.Unprotected.has(HeaderIV)
+	return bytes.Equal(protected, b.received) && b.Unprotected.has(HeaderIV)
 }
 
 // CheckType compares typ (RFC 9596) with the expected one and tells a newer version of the same label apart.

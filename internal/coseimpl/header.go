@@ -160,6 +160,7 @@ type Buckets struct {
 	Raw         []byte // the protected header as it enters Enc_structure and Sig_structure: empty, or the received map
 	Protected   Header
 	Unprotected Header
+	received    []byte // the protected header as it stands in the message; differs from Raw for h'a0'
 }
 
 // readBuckets reads and checks both headers (RFC 9052 §3): no label in both, crit only protected and only naming what is
@@ -172,6 +173,7 @@ func readBuckets(r *wire.Reader) Buckets {
 		b.Protected = readHeader(&inner, "map")
 		r.Adopt("protected header", inner.End("map"))
 	}
+	b.received = raw
 	if len(b.Protected) > 0 { // h'a0' counts as empty (RFC 9052 §3)
 		b.Raw = raw
 	}

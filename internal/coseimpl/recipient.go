@@ -172,7 +172,7 @@ func (rec *received) hasExactly(t *Table) bool {
 		needs, protected = alg.keyLabel(), AppendProtected(nil, id, "")
 	}
 	value, ok := rec.Unprotected.Find(needs)
-	if !ok || !bytes.Equal(rec.Raw, protected) {
+	if !ok || !bytes.Equal(rec.received, protected) {
 		return false
 	}
 	if alg.KDF {
