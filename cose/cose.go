@@ -70,7 +70,6 @@ const (
 const (
 	keySize = 32
 	ivSize  = 12
-	tagSize = 16
 )
 
 // fixed is the algorithm table of this package. It is written nowhere.
@@ -121,14 +120,26 @@ func Bind(typ string, parts ...[]byte) Context {
 
 // check refuses a Context that does not bind what it claims to.
 func (c *Context) check() error {
+	if err := c.checkType(); err != nil {
+		return err
+	}
+	return c.checkAAD()
+}
+
+func (c *Context) checkType() error {
+	n := len(c.Type)
+	if n > MaxType || n > 0 && (strings.Count(c.Type, "/") != 1 || c.Type[0] == ' ' || c.Type[n-1] == ' ') {
+		return fmt.Errorf("cose: Context.Type is no label: %w", fault.Misuse)
+	}
+	return nil
+}
+
+// checkAAD checks that the AAD of an own message starts with the head of a short array, the head of a text, and the type.
+func (c *Context) checkAAD() error {
 	n := len(c.Type)
 	if n == 0 {
 		return nil
 	}
-	if n > MaxType || strings.Count(c.Type, "/") != 1 || c.Type[0] == ' ' || c.Type[n-1] == ' ' {
-		return fmt.Errorf("cose: Context.Type is no label: %w", fault.Misuse)
-	}
-	// The AAD starts with the head of a short array, the head of the text, and the text.
 	start := 1 + wire.HeadSize(uint64(n))
 	if len(c.AAD) < start+n || c.AAD[0] < wire.MajorArray|1 || c.AAD[0] >= wire.MajorArray|24 ||
 		c.AAD[1]&0xe0 != wire.MajorText || string(c.AAD[start:start+n]) != c.Type {

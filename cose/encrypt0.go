@@ -2,6 +2,7 @@ package cose
 
 import (
 	"bytes"
+	"crypto/cipher"
 	"crypto/rand"
 	"fmt"
 	"slices"
@@ -19,7 +20,8 @@ import (
 // message and 150 bytes more. dst must not overlap plaintext (fault.Misuse). More than MaxPlaintext bytes, or MaxSeals
 // messages, are fault.OverLimit.
 func (k *Key) Encrypt0(dst, plaintext []byte, c Context) ([]byte, error) {
-	if err := c.check(); err != nil {
+	f, err := k.form(&c)
+	if err != nil {
 		return nil, err
 	}
 	if len(plaintext) > MaxPlaintext {
@@ -28,10 +30,6 @@ func (k *Key) Encrypt0(dst, plaintext []byte, c Context) ([]byte, error) {
 	if wire.Overlap(dst, plaintext) {
 		return nil, fmt.Errorf("cose: dst overlaps plaintext: %w", fault.Misuse)
 	}
-	if err := k.life.Begin(); err != nil {
-		return nil, wrapError(err)
-	}
-	defer k.life.End()
 	aead, err := k.content()
 	if err != nil {
 		return nil, err
@@ -39,11 +37,10 @@ func (k *Key) Encrypt0(dst, plaintext []byte, c Context) ([]byte, error) {
 	if err := k.countSeal(); err != nil {
 		return nil, err
 	}
-	dst, protected := coseimpl.AppendHotStart0(dst, !c.Untagged, int64(k.alg), c.Type, ivSize)
-	dst = slices.Grow(dst, ivSize)
+	dst = slices.Grow(append(dst, f.start...), ivSize)
 	iv := dst[len(dst) : len(dst)+ivSize]
 	rand.Read(iv)
-	return coseimpl.AppendCiphertext0(dst[:len(dst)+ivSize], aead, protected, iv, plaintext, c.AAD), nil
+	return coseimpl.AppendCiphertext0(dst[:len(dst)+ivSize], aead, f.protected, iv, plaintext, c.AAD), nil
 }
 
 // Decrypt0 appends the plaintext of message to dst and returns the result. On error the result is nil. message must be of
@@ -51,43 +48,30 @@ func (k *Key) Encrypt0(dst, plaintext []byte, c Context) ([]byte, error) {
 // type is a newer version of sotto's. What does not open with this key in this place is fault.Damaged. dst must not
 // overlap message (fault.Misuse).
 func (k *Key) Decrypt0(dst, message []byte, c Context) ([]byte, error) {
-	if err := c.check(); err != nil {
+	f, err := k.form(&c)
+	if err != nil {
 		return nil, err
 	}
 	if wire.Overlap(dst, message) {
 		return nil, fmt.Errorf("cose: dst overlaps message: %w", fault.Misuse)
 	}
-	if err := k.life.Begin(); err != nil {
-		return nil, wrapError(err)
-	}
-	defer k.life.End()
 	aead, err := k.content()
 	if err != nil {
 		return nil, err
 	}
-	// Our writer has one form, so the reader compares instead of parsing; what differs takes the general way.
-	var buf [maxStart]byte
-	start, protected := coseimpl.AppendHotStart0(buf[:0], !c.Untagged, int64(k.alg), c.Type, ivSize)
-	rest, ok := bytes.CutPrefix(message, start)
-	if !ok || len(rest) < ivSize {
-		plaintext, err := k.decryptForeign(dst, message, &c)
-		return plaintext, wrapError(err)
+	if rest, ok := bytes.CutPrefix(message, f.start); ok && len(rest) > ivSize {
+		if ciphertext, ok := wire.WholeBytes(rest[ivSize:]); ok {
+			plaintext, err := coseimpl.AppendPlaintext0(dst, aead, f.protected, rest[:ivSize], ciphertext, c.AAD)
+			return plaintext, wrapError(err)
+		}
 	}
-	r := wire.NewReader(rest[ivSize:])
-	ciphertext := r.Bytes("ciphertext", MaxPlaintext+tagSize)
-	if err := r.End("COSE_Encrypt0"); err != nil {
-		return nil, wrapError(err)
-	}
-	plaintext, err := coseimpl.AppendPlaintext0(dst, aead, protected, rest[:ivSize], ciphertext, c.AAD)
+	plaintext, err := k.decryptForeign(dst, aead, message, &c)
 	return plaintext, wrapError(err)
 }
 
-// maxStart is the length of the longest message start: heads, algorithm, typ, and the head of the IV.
-const maxStart = 16 + MaxType
-
 // decryptForeign opens a message that is not of the one form that Encrypt0 writes: a standard message from elsewhere, or
 // an own one that is refused with the reason.
-func (k *Key) decryptForeign(dst, message []byte, c *Context) ([]byte, error) {
+func (k *Key) decryptForeign(dst []byte, aead cipher.AEAD, message []byte, c *Context) ([]byte, error) {
 	m, err := coseimpl.ParseEncrypt0(message, !c.Untagged)
 	if err != nil {
 		return nil, err
@@ -98,5 +82,5 @@ func (k *Key) decryptForeign(dst, message []byte, c *Context) ([]byte, error) {
 		}
 		return nil, fmt.Errorf("headers are not exactly those of the type: %w", fault.Malformed)
 	}
-	return m.Open(dst, k.aead, int64(k.alg), k.baseIV, c.AAD)
+	return m.Open(dst, aead, int64(k.alg), k.baseIV, c.AAD)
 }

@@ -5,7 +5,6 @@ import (
 	"crypto/cipher"
 	"crypto/rand"
 	"crypto/sha256"
-	"crypto/subtle"
 	"fmt"
 	"sync/atomic"
 
@@ -27,11 +26,17 @@ type Key struct {
 	baseIV []byte
 	id     [8]byte
 
-	life   secret.Life
-	secret []byte
-	aead   cipher.AEAD // nil for A256KW
+	// A use takes the cipher once and finishes with it, also when Destroy comes in between: the cipher holds the expanded
+	// key and is dropped, not wiped. The secret itself is wiped, after the uses that read it.
+	secret *secret.Bytes
+	aead   atomic.Pointer[content] // nil for A256KW, and after Destroy
 	seals  atomic.Uint64
+
+	lastForm atomic.Pointer[form]
 }
+
+// content is the cipher of a content key.
+type content struct{ cipher.AEAD }
 
 // MaxSeals bounds the messages that one Key value seals with random IVs (RFC 9053 §4.1.1, NIST SP 800-38D §8.3). It is
 // counted per value and process: an app whose keys outlive processes rotates them long before.
@@ -69,22 +74,23 @@ func newKey(s coseimpl.SymmetricKey, wrong fault.Code) (*Key, error) {
 	if len(s.K) != keySize {
 		return nil, fmt.Errorf("cose: key of %d bytes: %w", len(s.K), fault.Malformed)
 	}
-	k := &Key{alg: Algorithm(s.Alg), kid: s.KID, baseIV: s.BaseIV, secret: s.K}
+	k := &Key{alg: Algorithm(s.Alg), kid: s.KID, baseIV: s.BaseIV, secret: secret.Own(s.K)}
 	if k.alg != A256KW {
-		content, err := fixed.FindContent(s.Alg)
+		alg, err := fixed.FindContent(s.Alg)
 		if err != nil {
 			return nil, fmt.Errorf("cose: key of %v: %w", k.alg, wrong)
 		}
-		if k.aead, err = content.AEAD(s.K); err != nil {
+		aead, err := alg.AEAD(s.K)
+		if err != nil {
 			return nil, wrapError(err)
 		}
+		k.aead.Store(&content{aead})
 	}
 	h := sha256.New()
 	h.Write(wire.AppendInt(wire.AppendText(nil, wire.LabelKeyID), s.Alg))
 	h.Write(s.K)
 	copy(k.id[:], h.Sum(nil))
 	k.redacted = secret.Redact("cose.Key", k.id[:])
-	k.life.Birth()
 	return k, nil
 }
 
@@ -99,54 +105,43 @@ func (k *Key) KeyID() []byte { return bytes.Clone(k.kid) }
 
 // Equal compares algorithm and secret, the latter in constant time. A destroyed key equals nothing.
 func (k *Key) Equal(other *Key) bool {
-	mine, err := k.ExportSecret()
-	if err != nil {
-		return false
-	}
-	defer clear(mine)
-	theirs, err := other.ExportSecret()
-	if err != nil {
-		return false
-	}
-	defer clear(theirs)
-	return k.alg == other.alg && subtle.ConstantTimeCompare(mine, theirs) == 1
+	return k.secret.Equal(other.secret) && k.alg == other.alg
 }
 
 // ExportSecret returns a copy of the 32 secret bytes, which the caller must wipe.
 func (k *Key) ExportSecret() ([]byte, error) {
-	if err := k.life.Begin(); err != nil {
-		return nil, wrapError(err)
-	}
-	defer k.life.End()
-	return bytes.Clone(k.secret), nil
+	b, err := k.secret.Export()
+	return b, wrapError(err)
 }
 
 // ExportSecretCOSEKey returns the key as COSE_Key in deterministic form, {1: 4, 3: alg, -1: k} and what it was parsed
 // with. The caller must wipe it.
 func (k *Key) ExportSecretCOSEKey() ([]byte, error) {
-	if err := k.life.Begin(); err != nil {
-		return nil, wrapError(err)
-	}
-	defer k.life.End()
-	s := coseimpl.SymmetricKey{Alg: int64(k.alg), KID: k.kid, BaseIV: k.baseIV, K: k.secret}
-	return s.Append(make([]byte, 0, 128)), nil
-}
-
-// Destroy wipes the key. It waits for running uses and is idempotent; later uses fail with fault.DestroyedKey. The key
-// schedule inside the standard library's cipher cannot be wiped; it is dropped.
-func (k *Key) Destroy() {
-	k.life.Kill(func() {
-		clear(k.secret)
-		k.aead = nil
+	var coseKey []byte
+	err := k.secret.Use(func(b []byte) error {
+		s := coseimpl.SymmetricKey{Alg: int64(k.alg), KID: k.kid, BaseIV: k.baseIV, K: b}
+		coseKey = s.Append(make([]byte, 0, maxWrappedKey)) // with room, so that no copy of the secret is left behind
+		return nil
 	})
+	return coseKey, wrapError(err)
 }
 
-// content returns the cipher of a content key. It is called within a use.
+// Destroy wipes the key. It is idempotent; running uses finish with the key, later ones fail with fault.DestroyedKey. The
+// key schedule inside the standard library's cipher cannot be wiped; it is dropped.
+func (k *Key) Destroy() {
+	k.aead.Store(nil)
+	k.secret.Destroy()
+}
+
+// content returns the cipher of a content key.
 func (k *Key) content() (cipher.AEAD, error) {
-	if k.aead == nil {
+	if c := k.aead.Load(); c != nil {
+		return c.AEAD, nil
+	}
+	if k.alg == A256KW {
 		return nil, fmt.Errorf("cose: a key of %v seals no content: %w", k.alg, fault.Misuse)
 	}
-	return k.aead, nil
+	return nil, wrapError(fault.DestroyedKey)
 }
 
 // countSeal counts one message towards MaxSeals.

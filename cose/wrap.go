@@ -102,12 +102,12 @@ func (k *Key) UnwrapKey(wrapped, aad []byte) (*Key, error) {
 
 // wrapping derives the key that wraps and the commitment to k.
 func (k *Key) wrapping() (kek, commitment []byte, err error) {
-	if err := k.life.Begin(); err != nil {
-		return nil, nil, wrapError(err)
-	}
-	defer k.life.End()
 	info := wire.AppendBound(nil, wire.LabelKeyWrap, wire.AppendInt(nil, int64(k.alg)))
-	out, err := hkdf.Key(sha256.New, k.secret, nil, string(info), 2*keySize)
+	var out []byte
+	err = k.secret.Use(func(b []byte) (err error) {
+		out, err = hkdf.Key(sha256.New, b, nil, string(info), 2*keySize)
+		return err
+	})
 	if err != nil {
 		return nil, nil, wrapError(err)
 	}

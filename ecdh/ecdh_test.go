@@ -14,6 +14,7 @@ import (
 
 	"github.com/sottokit/sotto/ecdh"
 	"github.com/sottokit/sotto/fault"
+	"github.com/sottokit/sotto/internal/ratio"
 )
 
 func unhex(t testing.TB, s string) []byte {
@@ -328,16 +329,9 @@ func FuzzAgree(f *testing.F) {
 	})
 }
 
-// BenchmarkAgree and BenchmarkGenerate show why the engine is what it is on this architecture.
+// BenchmarkAgree and BenchmarkGenerate run in turns with crypto/ecdh: x-bare says why the engine is what it is here.
 func BenchmarkAgree(b *testing.B) {
 	k, peer := ecdh.Generate(), ecdh.Generate().Public()
-	b.Run("sotto", func(b *testing.B) {
-		for b.Loop() {
-			if _, err := k.Agree(peer); err != nil {
-				b.Fatal(err)
-			}
-		}
-	})
 	std, err := stdecdh.X25519().GenerateKey(nil)
 	if err != nil {
 		b.Fatal(err)
@@ -346,28 +340,23 @@ func BenchmarkAgree(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	b.Run("crypto-ecdh", func(b *testing.B) {
-		for b.Loop() {
-			if _, err := std.ECDH(stdPeer); err != nil {
-				b.Fatal(err)
-			}
+	ratio.Run(b, func() {
+		if _, err := k.Agree(peer); err != nil {
+			b.Fatal(err)
+		}
+	}, func() {
+		if _, err := std.ECDH(stdPeer); err != nil {
+			b.Fatal(err)
 		}
 	})
 }
 
 func BenchmarkGenerate(b *testing.B) {
-	b.Run("sotto", func(b *testing.B) {
-		for b.Loop() {
-			ecdh.Generate()
+	ratio.Run(b, func() { ecdh.Generate() }, func() {
+		k, err := stdecdh.X25519().GenerateKey(nil)
+		if err != nil {
+			b.Fatal(err)
 		}
-	})
-	b.Run("crypto-ecdh", func(b *testing.B) {
-		for b.Loop() {
-			k, err := stdecdh.X25519().GenerateKey(nil)
-			if err != nil {
-				b.Fatal(err)
-			}
-			k.PublicKey()
-		}
+		k.PublicKey()
 	})
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/sottokit/sotto/cose"
 	"github.com/sottokit/sotto/fault"
+	"github.com/sottokit/sotto/internal/ratio"
 	"github.com/sottokit/sotto/mk"
 )
 
@@ -299,20 +300,13 @@ func FuzzUnwrapKey(f *testing.F) {
 	})
 }
 
-// BenchmarkStretch runs beside the bare Argon2id of x/crypto with the same parameters.
+// BenchmarkStretch runs in turns with the bare Argon2id of x/crypto with the same parameters. Budget: 1.01 (x-bare).
 func BenchmarkStretch(b *testing.B) {
 	p := mk.Params{Time: 2, MemoryKiB: 19456, Threads: 1}
 	password := []byte("correct horse")
-	b.Run("sotto", func(b *testing.B) {
-		for b.Loop() {
-			if _, err := mk.Stretch(context.Background(), password, id, p); err != nil {
-				b.Fatal(err)
-			}
+	ratio.Run(b, func() {
+		if _, err := mk.Stretch(context.Background(), password, id, p); err != nil {
+			b.Fatal(err)
 		}
-	})
-	b.Run("bare", func(b *testing.B) {
-		for b.Loop() {
-			argon2.IDKey(password, id, p.Time, p.MemoryKiB, p.Threads, 32)
-		}
-	})
+	}, func() { argon2.IDKey(password, id, p.Time, p.MemoryKiB, p.Threads, 32) })
 }

@@ -78,6 +78,9 @@ func appendPlaintext(dst []byte, a cipher.AEAD, context string, protected, iv, c
 	if size < 0 {
 		return nil, fmt.Errorf("ciphertext of %d bytes is shorter than its tag: %w", len(ciphertext), fault.Malformed)
 	}
+	if size > MaxContent {
+		return nil, fmt.Errorf("ciphertext of %d bytes: %w", len(ciphertext), fault.OverLimit)
+	}
 	end := len(dst) + size
 	dst = slices.Grow(dst, size+encStructureSize(context, protected, external))
 	enc := appendEncStructure(dst[end:end], context, protected, external)

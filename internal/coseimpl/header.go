@@ -65,8 +65,7 @@ func (h Header) Bytes(label int64) ([]byte, error) {
 		return nil, nil
 	}
 	r := wire.NewReader(raw)
-	b := r.Bytes(fmt.Sprintf("header parameter %d", label), maxHeader)
-	return b, r.Err()
+	return r.Bytes("value", maxHeader), parameterError(label, r.Err())
 }
 
 // Int returns the integer at label.
@@ -76,8 +75,7 @@ func (h Header) Int(label int64) (v int64, present bool, err error) {
 		return 0, false, nil
 	}
 	r := wire.NewReader(raw)
-	v = r.Int(fmt.Sprintf("header parameter %d", label))
-	return v, true, r.Err()
+	return r.Int("value"), true, parameterError(label, r.Err())
 }
 
 // Text returns the text string at label, "" when it is absent.
@@ -87,8 +85,15 @@ func (h Header) Text(label int64) (string, error) {
 		return "", nil
 	}
 	r := wire.NewReader(raw)
-	s := r.Text(fmt.Sprintf("header parameter %d", label), maxHeader)
-	return s, r.Err()
+	return r.Text("value", maxHeader), parameterError(label, r.Err())
+}
+
+// parameterError names the parameter whose value is wrong.
+func parameterError(label int64, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("parameter %d: %w", label, err)
 }
 
 // has reports whether the header has exactly the given labels.

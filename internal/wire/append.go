@@ -58,6 +58,13 @@ func HeadSize(arg uint64) int {
 
 // AppendInt appends an integer of either sign.
 func AppendInt(dst []byte, v int64) []byte {
+	if 0 <= v && v < 24 { // apart, so that the common case is inlined
+		return append(dst, byte(v))
+	}
+	return appendLongInt(dst, v)
+}
+
+func appendLongInt(dst []byte, v int64) []byte {
 	if v < 0 {
 		return AppendHead(dst, MajorNint, uint64(-1-v))
 	}

@@ -29,6 +29,29 @@ func Deterministic(b []byte) bool {
 	return r.End("item") == nil
 }
 
+// WholeBytes returns the content of the one byte string, of less than 4 GiB, that b is. It is the short way of a Reader
+// for hot paths; what is not ok gets its error from there.
+func WholeBytes(b []byte) (content []byte, ok bool) {
+	if len(b) == 0 {
+		return nil, false
+	}
+	var head int
+	var n uint64
+	switch first := b[0]; {
+	case first >= MajorBytes && first < MajorBytes|24:
+		head, n = 1, uint64(first&0x1f)
+	case first == MajorBytes|24 && len(b) >= 2:
+		head, n = 2, uint64(b[1])
+	case first == MajorBytes|25 && len(b) >= 3:
+		head, n = 3, uint64(binary.BigEndian.Uint16(b[1:]))
+	case first == MajorBytes|26 && len(b) >= 5:
+		head, n = 5, uint64(binary.BigEndian.Uint32(b[1:]))
+	default:
+		return nil, false
+	}
+	return b[head:], n == uint64(len(b)-head) && HeadSize(n) == head
+}
+
 // Err returns the first error, which wraps a fault.Code.
 func (r *Reader) Err() error { return r.err }
 

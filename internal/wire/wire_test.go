@@ -263,6 +263,28 @@ func TestUnmarshalTakesExactlyWhatMarshalWrites(t *testing.T) {
 	wantFault(t, wire.Unmarshal("cold", b, len(b)-1, new(cold)), fault.OverLimit)
 }
 
+func TestWholeBytesIsOneByteStringOfShortestForm(t *testing.T) {
+	for _, n := range []int{0, 1, 23, 24, 255, 256, 65535, 65536, 70000} {
+		item := wire.AppendBytes(nil, bytes.Repeat([]byte{7}, n))
+		if got, ok := wire.WholeBytes(item); !ok || len(got) != n || n > 0 && got[0] != 7 {
+			t.Errorf("%d bytes: %v, %d", n, ok, len(got))
+		}
+		if _, ok := wire.WholeBytes(item[:len(item)-1]); ok {
+			t.Errorf("%d bytes cut: ok", n)
+		}
+		if _, ok := wire.WholeBytes(append(item, 0)); ok {
+			t.Errorf("%d bytes and one more: ok", n)
+		}
+	}
+	zeros := func(n int) string { return strings.Repeat("00", n) }
+	for _, item := range []string{"", "00", "41", "58", "59", "5900", "5a", "5a000000", "5817" + zeros(23), "5900ff" + zeros(255), "5a0000ffff" + zeros(65535),
+		"5b0000000000000018" + zeros(24), "7818" + zeros(24), "5f" + zeros(24) + "ff", "9818" + zeros(24)} {
+		if _, ok := wire.WholeBytes(unhex(t, item)); ok {
+			t.Errorf("%s: ok", item)
+		}
+	}
+}
+
 func TestOverlap(t *testing.T) {
 	b := make([]byte, 10)
 	for _, c := range []struct {
