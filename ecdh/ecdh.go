@@ -8,7 +8,6 @@ package ecdh
 import (
 	"bytes"
 	"crypto/rand"
-	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/hex"
 	"fmt"
@@ -57,7 +56,7 @@ func NewPrivateKey(b []byte) (*PrivateKey, error) {
 func newPrivateKey(scalar []byte) *PrivateKey {
 	public := &PublicKey{b: basePoint(scalar)}
 	return &PrivateKey{
-		redacted: secret.Redact("ecdh.PrivateKey", public.id()),
+		redacted: secret.Redact("ecdh.PrivateKey", public.b[:]),
 		scalar:   secret.Own(scalar),
 		public:   public,
 	}
@@ -115,8 +114,3 @@ func (p *PublicKey) Equal(q *PublicKey) bool { return subtle.ConstantTimeCompare
 
 // String returns the public key in hexadecimal.
 func (p *PublicKey) String() string { return hex.EncodeToString(p.b[:]) }
-
-func (p *PublicKey) id() []byte {
-	h := sha256.Sum256(p.b[:])
-	return h[:8]
-}

@@ -1,7 +1,7 @@
 package coseimpl
 
 import (
-	"bytes"
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -125,20 +125,28 @@ func TextField(label int64, s string) Field {
 // AppendHeader appends the map of the given parameters, sorted by their encoded labels (RFC 8949 §4.2.1).
 func AppendHeader(dst []byte, fields ...Field) []byte {
 	sorted := slices.Clone(fields)
-	slices.SortFunc(sorted, func(a, b Field) int { return bytes.Compare(a.label(), b.label()) })
+	slices.SortFunc(sorted, Field.compare)
 	dst = wire.AppendHead(dst, wire.MajorMap, uint64(len(sorted)))
 	for _, f := range sorted {
-		dst = append(dst, f.label()...)
+		if f.Text != "" {
+			dst = wire.AppendText(dst, f.Text)
+		} else {
+			dst = wire.AppendInt(dst, f.Label)
+		}
 		dst = append(dst, f.Value...)
 	}
 	return dst
 }
 
-func (f Field) label() []byte {
-	if f.Text != "" {
-		return wire.AppendText(nil, f.Text)
-	}
-	return wire.AppendInt(nil, f.Label)
+// compare orders fields as the encodings of their labels: integers from 0 up, then from -1 down, then texts, short ones
+// first.
+func (f Field) compare(g Field) int {
+	return cmp.Or(
+		cmp.Compare(len(f.Text), len(g.Text)),
+		cmp.Compare(f.Text, g.Text),
+		cmp.Compare(f.Label>>63&1, g.Label>>63&1),
+		cmp.Compare(max(f.Label, -1-f.Label), max(g.Label, -1-g.Label)),
+	)
 }
 
 // AppendProtected appends the serialized protected header {1: alg, 16: typ}, without typ when it is empty. It is the

@@ -9,20 +9,26 @@ import (
 
 // Redacted is embedded (under an unexported name) by every type that holds a secret. Whatever formats, logs or encodes
 // the value gets its kind and public id.
-type Redacted struct{ text string }
+type Redacted struct {
+	kind string
+	id   [8]byte
+	n    int // bytes of id in use
+}
 
-// Redact returns the printable form of a secret of the given kind, for example "cose.Key(0123456789abcdef)". id may be
-// nil; it is public.
+// Redact returns the printable form of a secret of the given kind, for example "cose.Key(0123456789abcdef)". Of id, which
+// is public and may be nil, up to 8 bytes are shown.
 func Redact(kind string, id []byte) Redacted {
-	return Redacted{kind + "(" + hex.EncodeToString(id) + ")"}
+	r := Redacted{kind: kind}
+	r.n = copy(r.id[:], id)
+	return r
 }
 
 // String returns kind and id.
 func (r Redacted) String() string {
-	if r.text == "" {
+	if r.kind == "" {
 		return "destroyed key"
 	}
-	return r.text
+	return r.kind + "(" + hex.EncodeToString(r.id[:r.n]) + ")"
 }
 
 // GoString returns kind and id.
