@@ -20,6 +20,9 @@ func Encrypt(dst, plaintext []byte, to []Recipient, c Context) ([]byte, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
+	if len(to) == 0 {
+		return nil, fmt.Errorf("cose: no recipient: %w", fault.Misuse)
+	}
 	if len(plaintext) > MaxPlaintext || len(to) > coseimpl.MaxRecipients {
 		return nil, fmt.Errorf("cose: %d bytes to %d recipients: %w", len(plaintext), len(to), fault.OverLimit)
 	}
@@ -50,7 +53,7 @@ func Encrypt(dst, plaintext []byte, to []Recipient, c Context) ([]byte, error) {
 		}
 		defer wipe()
 	}
-	if len(e.To) > 0 && wraps(e.To[0].Alg) {
+	if wraps(e.To[0].Alg) {
 		e.CEK = make([]byte, keySize)
 		rand.Read(e.CEK)
 		defer clear(e.CEK)

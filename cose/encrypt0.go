@@ -20,6 +20,10 @@ import (
 // message and 150 bytes more. dst must not overlap plaintext (fault.Misuse). More than MaxPlaintext bytes, or MaxSeals
 // messages, are fault.OverLimit.
 func (k *Key) Encrypt0(dst, plaintext []byte, c Context) ([]byte, error) {
+	aead, err := k.content()
+	if err != nil {
+		return nil, err
+	}
 	f, err := k.form(&c)
 	if err != nil {
 		return nil, err
@@ -29,10 +33,6 @@ func (k *Key) Encrypt0(dst, plaintext []byte, c Context) ([]byte, error) {
 	}
 	if wire.Overlap(dst, plaintext) {
 		return nil, fmt.Errorf("cose: dst overlaps plaintext: %w", fault.Misuse)
-	}
-	aead, err := k.content()
-	if err != nil {
-		return nil, err
 	}
 	if err := k.countSeal(); err != nil {
 		return nil, err
@@ -48,16 +48,16 @@ func (k *Key) Encrypt0(dst, plaintext []byte, c Context) ([]byte, error) {
 // type is a newer version of sotto's. What does not open with this key in this place is fault.Damaged. dst must not
 // overlap message (fault.Misuse).
 func (k *Key) Decrypt0(dst, message []byte, c Context) ([]byte, error) {
+	aead, err := k.content()
+	if err != nil {
+		return nil, err
+	}
 	f, err := k.form(&c)
 	if err != nil {
 		return nil, err
 	}
 	if wire.Overlap(dst, message) {
 		return nil, fmt.Errorf("cose: dst overlaps message: %w", fault.Misuse)
-	}
-	aead, err := k.content()
-	if err != nil {
-		return nil, err
 	}
 	if rest, ok := bytes.CutPrefix(message, f.start); ok && len(rest) > ivSize {
 		if ciphertext, ok := wire.WholeBytes(rest[ivSize:]); ok {

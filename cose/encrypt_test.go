@@ -215,7 +215,7 @@ func TestEncryptRefuses(t *testing.T) {
 		to   []cose.Recipient
 		want fault.Code
 	}{
-		"nobody":                    {nil, fault.OverLimit},
+		"nobody":                    {nil, fault.Misuse},
 		"nil":                       {[]cose.Recipient{nil}, fault.Misuse},
 		"no public key":             {[]cose.Recipient{cose.ToX25519(nil, nil, parties)}, fault.Misuse},
 		"no static key":             {[]cose.Recipient{cose.ToStatic(nil, k.Public(), nil, parties)}, fault.Misuse},

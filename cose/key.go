@@ -18,6 +18,7 @@ import (
 type redacted = secret.Redacted
 
 // Key is a symmetric key of one algorithm for life: A256GCM, ChaCha20Poly1305 or A256KW. It is safe for concurrent use.
+// The zero value and nil are destroyed keys.
 type Key struct {
 	_ [0]func()
 	redacted
@@ -95,28 +96,37 @@ func newKey(s coseimpl.SymmetricKey, wrong fault.Code) (*Key, error) {
 }
 
 // Algorithm returns the one algorithm of the key.
-func (k *Key) Algorithm() Algorithm { return k.alg }
+func (k *Key) Algorithm() Algorithm { return k.orZero().alg }
 
 // ID returns 8 bytes of a hash of the key, for logs and hints. It says nothing about the key to who does not have it.
-func (k *Key) ID() []byte { return bytes.Clone(k.id[:]) }
+func (k *Key) ID() []byte { return bytes.Clone(k.orZero().id[:]) }
 
 // KeyID returns the kid of a key that came as COSE_Key, nil when it had none.
-func (k *Key) KeyID() []byte { return bytes.Clone(k.kid) }
+func (k *Key) KeyID() []byte { return bytes.Clone(k.orZero().kid) }
 
 // Equal compares algorithm and secret, the latter in constant time. A destroyed key equals nothing.
 func (k *Key) Equal(other *Key) bool {
-	return k.secret.Equal(other.secret) && k.alg == other.alg
+	return k.orZero().secret.Equal(other.orZero().secret) && k.Algorithm() == other.Algorithm()
+}
+
+// orZero makes nil the zero value, which is a destroyed key.
+func (k *Key) orZero() *Key {
+	if k == nil {
+		return &Key{}
+	}
+	return k
 }
 
 // ExportSecret returns a copy of the 32 secret bytes, which the caller must wipe.
 func (k *Key) ExportSecret() ([]byte, error) {
-	b, err := k.secret.Export()
+	b, err := k.orZero().secret.Export()
 	return b, wrapError(err)
 }
 
 // ExportSecretCOSEKey returns the key as COSE_Key in deterministic form, {1: 4, 3: alg, -1: k} and what it was parsed
 // with. The caller must wipe it.
 func (k *Key) ExportSecretCOSEKey() ([]byte, error) {
+	k = k.orZero()
 	var coseKey []byte
 	err := k.secret.Use(func(b []byte) error {
 		s := coseimpl.SymmetricKey{Alg: int64(k.alg), KID: k.kid, BaseIV: k.baseIV, K: b}
@@ -129,12 +139,17 @@ func (k *Key) ExportSecretCOSEKey() ([]byte, error) {
 // Destroy wipes the key. It is idempotent; running uses finish with the key, later ones fail with fault.DestroyedKey. The
 // key schedule inside the standard library's cipher cannot be wiped; it is dropped.
 func (k *Key) Destroy() {
-	k.aead.Store(nil)
-	k.secret.Destroy()
+	if k != nil {
+		k.aead.Store(nil)
+		k.secret.Destroy()
+	}
 }
 
 // content returns the cipher of a content key.
 func (k *Key) content() (cipher.AEAD, error) {
+	if k == nil {
+		return nil, wrapError(fault.DestroyedKey)
+	}
 	if c := k.aead.Load(); c != nil {
 		return c.AEAD, nil
 	}

@@ -290,3 +290,37 @@ func TestOKPKeysAreChecked(t *testing.T) {
 		})
 	}
 }
+
+func TestZeroAndNilKeysAreDestroyedOnes(t *testing.T) {
+	inner := generate(t, cose.A256GCM)
+	for _, k := range []*cose.Key{nil, {}} {
+		_, err := k.Encrypt0(nil, nil, place)
+		wantFault(t, err, fault.DestroyedKey)
+		_, err = k.Decrypt0(nil, nil, place)
+		wantFault(t, err, fault.DestroyedKey)
+		_, err = k.WrapKey(inner, nil)
+		wantFault(t, err, fault.DestroyedKey)
+		_, err = inner.WrapKey(k, nil)
+		wantFault(t, err, fault.DestroyedKey)
+		wrapped, err := inner.WrapKey(inner, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = k.UnwrapKey(wrapped, nil)
+		wantFault(t, err, fault.DestroyedKey)
+		_, err = k.ExportSecret()
+		wantFault(t, err, fault.DestroyedKey)
+		_, err = k.ExportSecretCOSEKey()
+		wantFault(t, err, fault.DestroyedKey)
+		if k.Equal(k) || k.Equal(inner) || inner.Equal(k) || len(k.ID()) != 8 || k.KeyID() != nil || k.Algorithm() != 0 {
+			t.Error("a destroyed key is somebody")
+		}
+		k.Destroy()
+	}
+	message, err := cose.GenerateSigner().Sign1(nil, nil, place)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = new(cose.Verifier).Verify1(message, place)
+	wantFault(t, err, fault.UntrustedSigner)
+}

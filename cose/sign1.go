@@ -27,7 +27,7 @@ type Signer struct {
 	verifier *Verifier
 }
 
-// Verifier checks COSE_Sign1 messages of one Ed25519 key. It is immutable.
+// Verifier checks COSE_Sign1 messages of one Ed25519 key. It is immutable. The zero value refuses every message.
 type Verifier struct {
 	_     [0]func()
 	key   ed25519.PublicKey
@@ -216,6 +216,9 @@ type ed25519Verifier ed25519.PublicKey
 func (ed25519Verifier) Algorithm() gocose.Algorithm { return gocose.AlgorithmEdDSA }
 
 func (v ed25519Verifier) Verify(content, sig []byte) error {
+	if len(v) != ed25519.PublicKeySize { // of a zero Verifier; crypto/ed25519 panics
+		return gocose.ErrVerification
+	}
 	if !ed25519.Verify(ed25519.PublicKey(v), content, sig) { // cofactorless, S < L, R compared as bytes
 		return gocose.ErrVerification
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
+	"errors"
 	"fmt"
 
 	"github.com/sottokit/sotto/fault"
@@ -15,11 +16,53 @@ import (
 // Wrapper seals keys under a key: *Key, a master key or ring of them, a channel key, or the app's own (Android Keystore,
 // Secure Enclave, HSM).
 //
-// WrapKey returns inner sealed so that only UnwrapKey with the same aad opens it. UnwrapKey fails with fault.WrongSecret
-// when the wrapped key belongs to another Wrapper, and with fault.Damaged when it belongs to this one and does not open.
+// WrapKey returns inner sealed so that only UnwrapKey with the same aad opens it; an implementation outside of sotto gets
+// at it with inner.ExportSecretCOSEKey and back with ParseKey. UnwrapKey fails with fault.WrongSecret when the wrapped key
+// belongs to another Wrapper, and with fault.Damaged when it belongs to this one and does not open. A device that does not
+// answer is fault.StoreFailed; errors without a code count as that.
 type Wrapper interface {
 	WrapKey(inner *Key, aad []byte) ([]byte, error)
 	UnwrapKey(wrapped, aad []byte) (*Key, error)
+}
+
+// Wrap calls w.WrapKey and holds it to its contract, whoever wrote it: an error has a code, and without one there is a
+// result. A nil w is fault.Misuse.
+func Wrap(w Wrapper, inner *Key, aad []byte) ([]byte, error) {
+	if w == nil {
+		return nil, fmt.Errorf("cose: no wrapper: %w", fault.Misuse)
+	}
+	wrapped, err := w.WrapKey(inner, aad)
+	if err == nil && len(wrapped) == 0 {
+		err = errNothing
+	}
+	if err != nil {
+		return nil, wrapperError(err)
+	}
+	return wrapped, nil
+}
+
+// Unwrap calls w.UnwrapKey as Wrap calls w.WrapKey.
+func Unwrap(w Wrapper, wrapped, aad []byte) (*Key, error) {
+	if w == nil {
+		return nil, fmt.Errorf("cose: no wrapper: %w", fault.Misuse)
+	}
+	inner, err := w.UnwrapKey(wrapped, aad)
+	if err == nil && inner == nil {
+		err = errNothing
+	}
+	if err != nil {
+		return nil, wrapperError(err)
+	}
+	return inner, nil
+}
+
+var errNothing = errors.New("neither a result nor an error")
+
+func wrapperError(err error) error {
+	if fault.Of(err) == 0 {
+		return fmt.Errorf("cose: wrapper: %w: %w", fault.StoreFailed, err)
+	}
+	return err
 }
 
 // maxWrappedKey bounds a wrapped key, in bytes; that of an A256GCM key without kid and base IV has 138.
@@ -34,9 +77,6 @@ const maxWrappedKey = 1024
 // C commits to k, so that a wrong key and damaged bytes are told apart and nothing opens under two keys. The key's use
 // here is independent of its use as a content key. It works for keys of every algorithm.
 func (k *Key) WrapKey(inner *Key, aad []byte) ([]byte, error) {
-	if inner == nil {
-		return nil, fmt.Errorf("cose: no key to wrap: %w", fault.Misuse)
-	}
 	plaintext, err := inner.ExportSecretCOSEKey()
 	if err != nil {
 		return nil, err
@@ -51,7 +91,7 @@ func (k *Key) WrapKey(inner *Key, aad []byte) ([]byte, error) {
 	if err != nil {
 		return nil, wrapError(err)
 	}
-	if err := k.countSeal(); err != nil {
+	if err := k.countSeal(); err != nil { // k has wrapped, so it is not nil
 		return nil, err
 	}
 	iv := make([]byte, ivSize)
@@ -102,6 +142,7 @@ func (k *Key) UnwrapKey(wrapped, aad []byte) (*Key, error) {
 
 // wrapping derives the key that wraps and the commitment to k.
 func (k *Key) wrapping() (kek, commitment []byte, err error) {
+	k = k.orZero()
 	info := wire.AppendBound(nil, wire.LabelKeyWrap, wire.AppendInt(nil, int64(k.alg)))
 	var out []byte
 	err = k.secret.Use(func(b []byte) (err error) {

@@ -3,6 +3,7 @@ package cose_test
 import (
 	"bytes"
 	"encoding/hex"
+	"errors"
 	"testing"
 
 	"github.com/sottokit/sotto/cose"
@@ -77,7 +78,7 @@ func TestWrappedKeyHasOneForm(t *testing.T) {
 	_, err = k.UnwrapKey(make([]byte, 2000), nil)
 	wantFault(t, err, fault.OverLimit)
 	_, err = k.WrapKey(nil, nil)
-	wantFault(t, err, fault.Misuse)
+	wantFault(t, err, fault.DestroyedKey)
 }
 
 // A commitment that is missing, short or of another key must be told apart from damage, and a message of the same key
@@ -140,5 +141,37 @@ func TestUnwrapKeyKeepsTheKeyID(t *testing.T) {
 	got, err := k.UnwrapKey(wrapped, nil)
 	if err != nil || string(got.KeyID()) != "kid" {
 		t.Errorf("kid %q, %v", got.KeyID(), err)
+	}
+}
+
+// device is a Wrapper that somebody else wrote, and that answers as it is told.
+type device struct {
+	wrapped []byte
+	inner   *cose.Key
+	err     error
+}
+
+func (d device) WrapKey(*cose.Key, []byte) ([]byte, error) { return d.wrapped, d.err }
+func (d device) UnwrapKey(_, _ []byte) (*cose.Key, error)  { return d.inner, d.err }
+
+func TestForeignWrappersAreHeldToTheirContract(t *testing.T) {
+	k := generate(t, cose.A256GCM)
+	for name, c := range map[string]struct {
+		w    cose.Wrapper
+		want fault.Code
+	}{
+		"no wrapper":     {nil, fault.Misuse},
+		"plain error":    {device{err: errors.New("unplugged")}, fault.StoreFailed},
+		"error and more": {device{[]byte{1}, k, errors.New("unplugged")}, fault.StoreFailed},
+		"coded error":    {device{err: fault.WrongSecret}, fault.WrongSecret},
+		"nothing":        {device{}, fault.StoreFailed},
+	} {
+		wrapped, err := cose.Wrap(c.w, k, nil)
+		wantFault(t, err, c.want)
+		inner, err := cose.Unwrap(c.w, nil, nil)
+		wantFault(t, err, c.want)
+		if wrapped != nil || inner != nil {
+			t.Errorf("%s: a result beside the error", name)
+		}
 	}
 }

@@ -20,7 +20,7 @@ const MaxAAD = 64 << 10
 // redacted keeps secrets out of everything that prints.
 type redacted = secret.Redacted
 
-// Key is a content key. It is safe for concurrent use.
+// Key is a content key. It is safe for concurrent use. The zero value and nil are destroyed keys.
 type Key struct {
 	_ [0]func()
 	redacted
@@ -41,19 +41,21 @@ func newKey(k *cose.Key) *Key { return &Key{redacted: secret.Redact("dek.Key", k
 // Wrap seals the key under w, a KEK as a rule. It opens only with the same aad, which says where the key belongs, for
 // example a channel.
 func (k *Key) Wrap(w cose.Wrapper, aad []byte) ([]byte, error) {
-	if w == nil {
-		return nil, fmt.Errorf("dek: no wrapper: %w", fault.Misuse)
+	wrapped, err := cose.Wrap(w, k.key(), AAD(aad))
+	if err != nil {
+		return nil, fmt.Errorf("dek: %w", err)
 	}
-	return w.WrapKey(k.k, wire.AppendBound(nil, wire.LabelDEK, aad))
+	return wrapped, nil
 }
+
+// AAD is the aad under which Wrap calls the Wrapper, ["sotto/v1.dek", aad]. It is for what deals with wrapped keys without
+// knowing their role, mk.Ring.Rewrap for one.
+func AAD(aad []byte) []byte { return wire.AppendBound(nil, wire.LabelDEK, aad) }
 
 // Unwrap opens what Wrap sealed. The errors are those of cose.Wrapper: another wrapper is fault.WrongSecret, another aad
 // or altered bytes are fault.Damaged, a key that is no content key fault.Malformed.
 func Unwrap(w cose.Wrapper, wrapped, aad []byte) (*Key, error) {
-	if w == nil {
-		return nil, fmt.Errorf("dek: no wrapper: %w", fault.Misuse)
-	}
-	k, err := w.UnwrapKey(wrapped, wire.AppendBound(nil, wire.LabelDEK, aad))
+	k, err := cose.Unwrap(w, wrapped, AAD(aad))
 	if err != nil {
 		return nil, fmt.Errorf("dek: %w", err)
 	}
@@ -77,7 +79,7 @@ func (k *Key) Seal(dst, plaintext, aad []byte) ([]byte, error) {
 		return nil, fmt.Errorf("dek: plaintext of %d and aad of %d bytes: %w", len(plaintext), len(aad), fault.OverLimit)
 	}
 	var buf [128]byte
-	return k.k.Encrypt0(dst, plaintext, context(buf[:0], aad))
+	return k.key().Encrypt0(dst, plaintext, context(buf[:0], aad))
 }
 
 // Open appends the plaintext of sealed to dst and returns the result, nil on error: fault.Damaged for what does not open
@@ -87,20 +89,28 @@ func (k *Key) Open(dst, sealed, aad []byte) ([]byte, error) {
 		return nil, fmt.Errorf("dek: sealed %d and aad of %d bytes: %w", len(sealed), len(aad), fault.OverLimit)
 	}
 	var buf [128]byte
-	return k.k.Decrypt0(dst, sealed, context(buf[:0], aad))
+	return k.key().Decrypt0(dst, sealed, context(buf[:0], aad))
 }
 
 // Overhead is what sealing adds at most, in bytes: 26 of headers with the type, 12 of IV, 5 of length, 16 of tag.
 const Overhead = 8 + len(wire.LabelSealed) + 3 + 12 + 5 + 16
 
 // ID returns 8 bytes of a hash of the key, for logs and hints.
-func (k *Key) ID() []byte { return k.k.ID() }
+func (k *Key) ID() []byte { return k.key().ID() }
 
 // ExportSecret returns a copy of the 32 secret bytes, which the caller must wipe.
-func (k *Key) ExportSecret() ([]byte, error) { return k.k.ExportSecret() }
+func (k *Key) ExportSecret() ([]byte, error) { return k.key().ExportSecret() }
 
 // Equal compares two keys in constant time. A destroyed key equals nothing.
-func (k *Key) Equal(other *Key) bool { return k.k.Equal(other.k) }
+func (k *Key) Equal(other *Key) bool { return k.key().Equal(other.key()) }
 
 // Destroy wipes the key. It is idempotent; later uses fail with fault.DestroyedKey.
-func (k *Key) Destroy() { k.k.Destroy() }
+func (k *Key) Destroy() { k.key().Destroy() }
+
+// key is the key inside, nil for the zero value and nil, which are destroyed keys.
+func (k *Key) key() *cose.Key {
+	if k == nil {
+		return nil
+	}
+	return k.k
+}

@@ -184,6 +184,23 @@ func TestDestroyedKeyRefuses(t *testing.T) {
 	wantFault(t, err, fault.DestroyedKey)
 }
 
+func TestZeroAndNilKeysAreDestroyedOnes(t *testing.T) {
+	for _, k := range []*dek.Key{nil, {}} {
+		_, err := k.Wrap(wrapper(t, cose.A256GCM), nil)
+		wantFault(t, err, fault.DestroyedKey)
+		_, err = k.Seal(nil, nil, nil)
+		wantFault(t, err, fault.DestroyedKey)
+		_, err = k.Open(nil, nil, nil)
+		wantFault(t, err, fault.DestroyedKey)
+		_, err = k.ExportSecret()
+		wantFault(t, err, fault.DestroyedKey)
+		if k.Equal(k) || len(k.ID()) != 8 {
+			t.Error("a destroyed key is somebody")
+		}
+		k.Destroy()
+	}
+}
+
 func TestNothingPrintsASecret(t *testing.T) {
 	k := dek.Generate()
 	secret, err := k.ExportSecret()

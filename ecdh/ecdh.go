@@ -22,7 +22,7 @@ const Size = 32
 // redacted keeps secrets out of everything that prints.
 type redacted = secret.Redacted
 
-// PrivateKey is an X25519 private key. It is safe for concurrent use.
+// PrivateKey is an X25519 private key. It is safe for concurrent use. The zero value is a destroyed key.
 type PrivateKey struct {
 	_ [0]func()
 	redacted
@@ -75,8 +75,14 @@ func NewPublicKey(b []byte) (*PublicKey, error) {
 	return p, nil
 }
 
-// Public returns the public half. It is there even after Destroy.
-func (k *PrivateKey) Public() *PublicKey { return k.public }
+// Public returns the public half. It is there even after Destroy. That of the zero value is of low order: nobody agrees
+// with it.
+func (k *PrivateKey) Public() *PublicKey {
+	if k.public == nil {
+		return &PublicKey{}
+	}
+	return k.public
+}
 
 // Agree computes the shared secret of k and p (RFC 7748 §6.1). It fails with fault.DestroyedKey after Destroy; the
 // all-zero secret, which only a point of low order gives, is fault.Malformed.

@@ -195,6 +195,8 @@ func TestDestroyedKeysRefuse(t *testing.T) {
 	_, err = zero.Agree(peer)
 	wantFault(t, err, fault.DestroyedKey)
 	zero.Destroy()
+	_, err = ecdh.Generate().Agree(zero.Public())
+	wantFault(t, err, fault.Malformed)
 }
 
 func TestDestroyRacesWithAgree(t *testing.T) {

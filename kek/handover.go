@@ -76,7 +76,7 @@ func (k *Key) Grant(request []byte, member *cose.Verifier, sign *cose.Signer, ch
 	if err != nil {
 		return nil, fmt.Errorf("kek: request: %w", err)
 	}
-	coseKey, err := k.k.ExportSecretCOSEKey()
+	coseKey, err := k.key().ExportSecretCOSEKey()
 	if err != nil {
 		return nil, fmt.Errorf("kek: %w", err)
 	}

@@ -15,7 +15,8 @@ import (
 // redacted keeps secrets out of everything that prints.
 type redacted = secret.Redacted
 
-// Key is a channel key. It seals DEKs (cose.Wrapper), never content. It is safe for concurrent use.
+// Key is a channel key. It seals DEKs (cose.Wrapper), never content. It is safe for concurrent use. The zero value and nil
+// are destroyed keys.
 type Key struct {
 	_ [0]func()
 	redacted
@@ -36,20 +37,22 @@ func newKey(k *cose.Key) *Key { return &Key{redacted: secret.Redact("kek.Key", k
 // Wrap seals the key under w, a master key as a rule. It opens only with the same aad, which says where the key belongs:
 // the channel, and the epoch where an older key must not pass for the present one.
 func (k *Key) Wrap(w cose.Wrapper, aad []byte) ([]byte, error) {
-	if w == nil {
-		return nil, fmt.Errorf("kek: no wrapper: %w", fault.Misuse)
+	wrapped, err := cose.Wrap(w, k.key(), AAD(aad))
+	if err != nil {
+		return nil, fmt.Errorf("kek: %w", err)
 	}
-	return w.WrapKey(k.k, wire.AppendBound(nil, wire.LabelKEK, aad))
+	return wrapped, nil
 }
+
+// AAD is the aad under which Wrap calls the Wrapper, ["sotto/v1.kek", aad]. It is for what deals with wrapped keys without
+// knowing their role, mk.Ring.Rewrap for one.
+func AAD(aad []byte) []byte { return wire.AppendBound(nil, wire.LabelKEK, aad) }
 
 // Unwrap opens what Wrap sealed. The errors are those of cose.Wrapper: another wrapper, that is a wrong password where w
 // is a master key, is fault.WrongSecret; another aad or altered bytes are fault.Damaged, a key that is no channel key
 // fault.Malformed.
 func Unwrap(w cose.Wrapper, wrapped, aad []byte) (*Key, error) {
-	if w == nil {
-		return nil, fmt.Errorf("kek: no wrapper: %w", fault.Misuse)
-	}
-	k, err := w.UnwrapKey(wrapped, wire.AppendBound(nil, wire.LabelKEK, aad))
+	k, err := cose.Unwrap(w, wrapped, AAD(aad))
 	if err != nil {
 		return nil, fmt.Errorf("kek: %w", err)
 	}
@@ -66,10 +69,14 @@ func checked(k *cose.Key) (*Key, error) {
 }
 
 // WrapKey seals inner under the channel key; see cose.Key.WrapKey. DEKs call it through dek.Key.Wrap.
-func (k *Key) WrapKey(inner *cose.Key, aad []byte) ([]byte, error) { return k.k.WrapKey(inner, aad) }
+func (k *Key) WrapKey(inner *cose.Key, aad []byte) ([]byte, error) {
+	return k.key().WrapKey(inner, aad)
+}
 
 // UnwrapKey opens what WrapKey sealed; see cose.Wrapper for the errors.
-func (k *Key) UnwrapKey(wrapped, aad []byte) (*cose.Key, error) { return k.k.UnwrapKey(wrapped, aad) }
+func (k *Key) UnwrapKey(wrapped, aad []byte) (*cose.Key, error) {
+	return k.key().UnwrapKey(wrapped, aad)
+}
 
 // MaxRotate bounds the content keys of one Rotate.
 const MaxRotate = 1 << 20
@@ -77,10 +84,17 @@ const MaxRotate = 1 << 20
 // Rotate makes a new channel key and seals every given DEK under it, all with the aad that dek.Key.Wrap got. It returns
 // both or nothing: when one DEK does not open, the error names its position and nothing has changed. The old key stays
 // usable; Destroy it once the new wraps are stored.
+//
+// Who had the old key may have kept the content keys under it. What is to be secret from them needs a new content key.
 func (k *Key) Rotate(wrappedDEKs [][]byte, aad []byte) (*Key, [][]byte, error) {
 	if len(wrappedDEKs) > MaxRotate {
 		return nil, nil, fmt.Errorf("kek: rotation of %d keys: %w", len(wrappedDEKs), fault.OverLimit)
 	}
+	alive, err := k.ExportSecret()
+	if err != nil {
+		return nil, nil, fmt.Errorf("kek: %w", err)
+	}
+	clear(alive)
 	next, bound := Generate(), wire.AppendBound(nil, wire.LabelDEK, aad)
 	renewed := make([][]byte, len(wrappedDEKs))
 	for i, wrapped := range wrappedDEKs {
@@ -103,16 +117,24 @@ func (k *Key) rewrap(next *Key, renewed *[]byte, wrapped, bound []byte) error {
 }
 
 // ID returns 8 bytes of a hash of the key, for logs and hints.
-func (k *Key) ID() []byte { return k.k.ID() }
+func (k *Key) ID() []byte { return k.key().ID() }
 
 // ExportSecret returns a copy of the 32 secret bytes, which the caller must wipe.
-func (k *Key) ExportSecret() ([]byte, error) { return k.k.ExportSecret() }
+func (k *Key) ExportSecret() ([]byte, error) { return k.key().ExportSecret() }
 
 // Equal compares two keys in constant time. A destroyed key equals nothing.
-func (k *Key) Equal(other *Key) bool { return k.k.Equal(other.k) }
+func (k *Key) Equal(other *Key) bool { return k.key().Equal(other.key()) }
 
 // Destroy wipes the key. It is idempotent; later uses fail with fault.DestroyedKey.
-func (k *Key) Destroy() { k.k.Destroy() }
+func (k *Key) Destroy() { k.key().Destroy() }
+
+// key is the key inside, nil for the zero value and nil, which are destroyed keys.
+func (k *Key) key() *cose.Key {
+	if k == nil {
+		return nil
+	}
+	return k.k
+}
 
 var _ cose.Wrapper = (*Key)(nil)
 

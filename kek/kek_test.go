@@ -144,6 +144,32 @@ func TestDestroyedKeyRefuses(t *testing.T) {
 	wantFault(t, err, fault.DestroyedKey)
 }
 
+func TestZeroAndNilKeysAreDestroyedOnes(t *testing.T) {
+	x := newExchange(t)
+	wrapped, err := dek.Generate().Wrap(kek.Generate(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, k := range []*kek.Key{nil, {}} {
+		_, err := k.Wrap(wrapper(t, cose.A256GCM), nil)
+		wantFault(t, err, fault.DestroyedKey)
+		_, err = dek.Generate().Wrap(k, nil)
+		wantFault(t, err, fault.DestroyedKey)
+		_, err = dek.Unwrap(k, wrapped, nil)
+		wantFault(t, err, fault.DestroyedKey)
+		_, err = k.Grant(x.request, x.member.Verifier(), x.manager, x.channel)
+		wantFault(t, err, fault.DestroyedKey)
+		_, _, err = k.Rotate(nil, nil)
+		wantFault(t, err, fault.DestroyedKey)
+		_, err = k.ExportSecret()
+		wantFault(t, err, fault.DestroyedKey)
+		if k.Equal(k) || len(k.ID()) != 8 {
+			t.Error("a destroyed key is somebody")
+		}
+		k.Destroy()
+	}
+}
+
 func TestNothingPrintsASecret(t *testing.T) {
 	k := kek.Generate()
 	secret, err := k.ExportSecret()

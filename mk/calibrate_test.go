@@ -28,11 +28,11 @@ func TestCalibrateReachesTheTarget(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := p.Check(); err != nil || p.MemoryKiB > limit {
+		if err := p.Check(); err != nil || p.MemoryKiB > limit || p.Time < leastTime || p.MemoryKiB < min(limit, leastMemoryKiB) {
 			t.Fatalf("%+v within %d KiB: %v", p, limit, err)
 		}
 		took, _ := machine(nanos)(p)
-		least, _ := machine(nanos)(Params{Time: 1, MemoryKiB: MinMemoryKiB})
+		least, _ := machine(nanos)(Params{Time: leastTime, MemoryKiB: min(limit, leastMemoryKiB)})
 		most, _ := machine(nanos)(Params{Time: MaxTime, MemoryKiB: min(limit, MaxMemoryKiB)})
 		if took > target*3/2+time.Millisecond && took > least { // half a pass is rounded up
 			t.Fatalf("%+v costs %v, over %v", p, took, target)
@@ -66,7 +66,26 @@ func TestCalibrateStops(t *testing.T) {
 
 func TestCalibrateMeasuresThisMachine(t *testing.T) {
 	p, err := Calibrate(context.Background(), time.Nanosecond, MinMemoryKiB)
-	if err != nil || p != (Params{Time: 1, MemoryKiB: MinMemoryKiB, Threads: 1}) {
+	if err != nil || p != (Params{Time: leastTime, MemoryKiB: MinMemoryKiB, Threads: 1}) {
 		t.Errorf("%+v, %v: want the least", p, err)
+	}
+}
+
+// A machine that is busy in two measurements out of three is measured as it is when it is not.
+func TestCalibrateIgnoresSlowMoments(t *testing.T) {
+	calls := 0
+	busy := func(p Params) (time.Duration, error) {
+		took, err := machine(500)(p)
+		if calls++; calls%3 != 0 {
+			took *= 10
+		}
+		return took, err
+	}
+	want, err := calibrate(context.Background(), time.Second, 64<<10, machine(500))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := calibrate(context.Background(), time.Second, 64<<10, busy); err != nil || got != want {
+		t.Errorf("%+v, %v, want %+v", got, err, want)
 	}
 }

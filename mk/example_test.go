@@ -43,3 +43,33 @@ func Example() {
 	// right password: <nil>
 	// wrong password: true
 }
+
+// After a change of password every channel key is sealed anew. Store what Rewrap gives before you drop the old bytes.
+func ExampleRing_Rewrap() {
+	oldMaster, err := mk.NewKey(bytes.Repeat([]byte{1}, 32)) // of the old password
+	if err != nil {
+		log.Fatal(err)
+	}
+	newMaster, err := mk.NewKey(bytes.Repeat([]byte{2}, 32)) // of the new one
+	if err != nil {
+		log.Fatal(err)
+	}
+	place := []byte("channel 1")
+	wrapped, err := kek.Generate().Wrap(oldMaster, place)
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	ring, err := mk.NewRing(newMaster, oldMaster)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, renewed := range ring.Rewrap(context.Background(), []mk.Wrapped{{Key: wrapped, AAD: kek.AAD(place)}}) {
+		if renewed.Err != nil {
+			log.Fatal(renewed.Err)
+		}
+		_, err = kek.Unwrap(newMaster, renewed.Key, place)
+		fmt.Println("under the new password:", err)
+	}
+	// Output: under the new password: <nil>
+}

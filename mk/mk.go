@@ -72,20 +72,25 @@ func Stretch(ctx context.Context, password, id []byte, p Params) (*Stretched, er
 }
 
 func canceled(ctx context.Context) error {
+	if ctx == nil {
+		return fmt.Errorf("mk: no context: %w", fault.Misuse)
+	}
 	if ctx.Err() == nil {
 		return nil
 	}
 	return fmt.Errorf("mk: %w: %w", fault.Canceled, ctx.Err())
 }
 
-// KeyI makes a master key of kind I. iv are the 32 bytes that the service keeps for this user.
+// KeyI makes a master key of kind I. iv are the 32 bytes that the service keeps for this user; another length is
+// fault.Malformed. The master key of an empty password is refused as fault.Misuse.
 func (s *Stretched) KeyI(iv []byte) (*Key, error) { return s.withPassword("IV", iv) }
 
-// KeyII makes a master key of kind II. pk are the 32 bytes that the service derives for this user.
+// KeyII makes a master key of kind II. pk are the 32 bytes that the service derives for this user. The errors are those of
+// KeyI.
 func (s *Stretched) KeyII(pk []byte) (*Key, error) { return s.withPassword("PK", pk) }
 
-// KeyIII makes a master key of kind III from the 48 bytes of a vetKey, or the 32 bytes of a key derived from one. The
-// password may be empty: the vetKey alone is a secret.
+// KeyIII makes a master key of kind III from the 48 bytes of a vetKey, or the 32 bytes of a key derived from one; another
+// length is fault.Malformed. The password may be empty: the vetKey alone is a secret.
 func (s *Stretched) KeyIII(vetKey []byte) (*Key, error) {
 	if len(vetKey) != VetKeySize && len(vetKey) != Size {
 		return nil, fmt.Errorf("mk: vetKey of %d bytes: %w", len(vetKey), fault.Malformed)
@@ -136,7 +141,8 @@ func (s *Stretched) ExportSecret() ([]byte, error) { return s.b.Export() }
 // Destroy wipes the stretched password. It is idempotent; later uses fail with fault.DestroyedKey.
 func (s *Stretched) Destroy() { s.b.Destroy() }
 
-// Key is a master key. It seals other keys (cose.Wrapper), never content. It is safe for concurrent use.
+// Key is a master key. It seals other keys (cose.Wrapper), never content. It is safe for concurrent use. The zero value
+// and nil are destroyed keys.
 type Key struct {
 	_ [0]func()
 	redacted
@@ -155,21 +161,33 @@ func NewKey(b []byte) (*Key, error) {
 func newKey(k *cose.Key) *Key { return &Key{redacted: secret.Redact("mk.Key", k.ID()), k: k} }
 
 // ID returns 8 bytes of a hash of the key, for logs and hints.
-func (k *Key) ID() []byte { return k.k.ID() }
+func (k *Key) ID() []byte { return k.key().ID() }
 
 // WrapKey seals inner under the master key; see cose.Key.WrapKey.
-func (k *Key) WrapKey(inner *cose.Key, aad []byte) ([]byte, error) { return k.k.WrapKey(inner, aad) }
+func (k *Key) WrapKey(inner *cose.Key, aad []byte) ([]byte, error) {
+	return k.key().WrapKey(inner, aad)
+}
 
 // UnwrapKey opens what WrapKey sealed. Under another master key, that is with a wrong password, it is fault.WrongSecret.
-func (k *Key) UnwrapKey(wrapped, aad []byte) (*cose.Key, error) { return k.k.UnwrapKey(wrapped, aad) }
+func (k *Key) UnwrapKey(wrapped, aad []byte) (*cose.Key, error) {
+	return k.key().UnwrapKey(wrapped, aad)
+}
 
 // Equal compares two master keys in constant time. A destroyed key equals nothing.
-func (k *Key) Equal(other *Key) bool { return k.k.Equal(other.k) }
+func (k *Key) Equal(other *Key) bool { return k.key().Equal(other.key()) }
 
 // ExportSecret returns a copy of the 32 bytes, which the caller must wipe.
-func (k *Key) ExportSecret() ([]byte, error) { return k.k.ExportSecret() }
+func (k *Key) ExportSecret() ([]byte, error) { return k.key().ExportSecret() }
 
 // Destroy wipes the key. It is idempotent; later uses fail with fault.DestroyedKey.
-func (k *Key) Destroy() { k.k.Destroy() }
+func (k *Key) Destroy() { k.key().Destroy() }
+
+// key is the key inside, nil for the zero value and nil, which are destroyed keys.
+func (k *Key) key() *cose.Key {
+	if k == nil {
+		return nil
+	}
+	return k.k
+}
 
 var _ cose.Wrapper = (*Key)(nil)

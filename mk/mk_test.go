@@ -246,6 +246,32 @@ func TestDestroyedKeysRefuse(t *testing.T) {
 	wantFault(t, err, fault.DestroyedKey)
 }
 
+func TestZeroAndNilKeysAreDestroyedOnes(t *testing.T) {
+	wrapped, err := keyI(t, "password").WrapKey(content(t), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, k := range []*mk.Key{nil, {}} {
+		_, err := k.WrapKey(content(t), nil)
+		wantFault(t, err, fault.DestroyedKey)
+		_, err = k.UnwrapKey(wrapped, nil)
+		wantFault(t, err, fault.DestroyedKey)
+		_, err = k.ExportSecret()
+		wantFault(t, err, fault.DestroyedKey)
+		if k.Equal(k) || len(k.ID()) != 8 {
+			t.Error("a destroyed key is somebody")
+		}
+		k.Destroy()
+	}
+	var ring mk.Ring
+	_, err = ring.WrapKey(content(t), nil)
+	wantFault(t, err, fault.DestroyedKey)
+	_, err = ring.UnwrapKey(wrapped, nil)
+	wantFault(t, err, fault.DestroyedKey)
+	_, err = mk.Stretch(nil, []byte("x"), id, cheap) //lint:ignore SA1012 that is what is tested
+	wantFault(t, err, fault.Misuse)
+}
+
 func TestNothingPrintsASecret(t *testing.T) {
 	s, k := stretch(t, "password"), keyI(t, "password")
 	a, err := s.ExportSecret()

@@ -37,6 +37,9 @@ func NewRing(newest *Key, older ...*Key) (*Ring, error) {
 
 // WrapKey seals inner under the newest key.
 func (r *Ring) WrapKey(inner *cose.Key, aad []byte) ([]byte, error) {
+	if len(r.keys) == 0 {
+		return nil, fmt.Errorf("mk: empty ring: %w", fault.DestroyedKey)
+	}
 	return r.keys[0].WrapKey(inner, aad)
 }
 
@@ -49,7 +52,7 @@ func (r *Ring) UnwrapKey(wrapped, aad []byte) (*cose.Key, error) {
 
 // unwrap also returns the position of the key that opened wrapped.
 func (r *Ring) unwrap(wrapped, aad []byte) (*cose.Key, int, error) {
-	var err error
+	err := error(fault.DestroyedKey) // of a zero Ring, which has no keys
 	for i, k := range r.keys {
 		var inner *cose.Key
 		inner, err = k.UnwrapKey(wrapped, aad)
@@ -60,7 +63,8 @@ func (r *Ring) unwrap(wrapped, aad []byte) (*cose.Key, int, error) {
 	return nil, 0, err
 }
 
-// Wrapped is a wrapped key with the aad it was sealed for.
+// Wrapped is a wrapped key with the aad of its Wrapper call. For what kek.Key.Wrap and dek.Key.Wrap made that is kek.AAD and
+// dek.AAD of the aad they got.
 type Wrapped struct{ Key, AAD []byte }
 
 // Renewed is what became of one wrapped key: its bytes under the newest key, or why it could not be opened. A key that

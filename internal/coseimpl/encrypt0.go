@@ -124,11 +124,7 @@ func ParseEncrypt0(message []byte, tagged bool) (*Encrypt0, error) {
 
 // readStart reads the tag, which is there exactly when it is expected, and the head of the message array.
 func readStart(r *wire.Reader, what string, tagged bool, tag uint64, elements int) {
-	hasTag := r.Major() == wire.MajorTag
-	if r.Err() == nil && hasTag != tagged {
-		r.Fail(what, "tagged where untagged is expected, or the reverse", fault.Malformed)
-	}
-	if hasTag && r.Tag(what) != tag {
+	if tagged && r.Tag(what) != tag {
 		r.Fail(what, "another tag", fault.Malformed)
 	}
 	if n := r.Array(what, 4); r.Err() == nil && n != elements {
