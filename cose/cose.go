@@ -12,6 +12,7 @@ import (
 	"crypto/cipher"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/crypto/chacha20poly1305"
 
@@ -65,6 +66,7 @@ func (a Algorithm) String() string {
 const (
 	MaxPlaintext = coseimpl.MaxContent // of one message
 	MaxType      = 128                 // of Context.Type
+	MaxKeyID     = 1024                // of a key ID, and of a nonce of a Party
 )
 
 const (
@@ -128,7 +130,7 @@ func (c *Context) check() error {
 
 func (c *Context) checkType() error {
 	n := len(c.Type)
-	if n > MaxType || n > 0 && (strings.Count(c.Type, "/") != 1 || c.Type[0] == ' ' || c.Type[n-1] == ' ') {
+	if n > MaxType || n > 0 && (strings.Count(c.Type, "/") != 1 || c.Type[0] == ' ' || c.Type[n-1] == ' ' || !utf8.ValidString(c.Type)) {
 		return fmt.Errorf("cose: Context.Type is no label: %w", fault.Misuse)
 	}
 	return nil
@@ -140,9 +142,10 @@ func (c *Context) checkAAD() error {
 	if n == 0 {
 		return nil
 	}
-	start := 1 + wire.HeadSize(uint64(n))
+	start := 1 + wire.HeadSize(uint64(n)) // n is at most MaxType, so the head of the text has one byte or two
 	if len(c.AAD) < start+n || c.AAD[0] < wire.MajorArray|1 || c.AAD[0] >= wire.MajorArray|24 ||
-		c.AAD[1]&0xe0 != wire.MajorText || string(c.AAD[start:start+n]) != c.Type {
+		start == 2 && c.AAD[1] != wire.MajorText|byte(n) || start == 3 && (c.AAD[1] != wire.MajorText|24 || c.AAD[2] != byte(n)) ||
+		string(c.AAD[start:start+n]) != c.Type {
 		return fmt.Errorf("cose: Context.AAD does not start with the type: %w", fault.Misuse)
 	}
 	return nil
@@ -154,6 +157,14 @@ func (c *Context) content() int64 {
 		return int64(A256GCM)
 	}
 	return int64(c.Content)
+}
+
+// overlaps reports whether appending to dst would write over what is read meanwhile.
+func (c *Context) overlaps(dst, in []byte) error {
+	if wire.Overlap(dst, in) || wire.Overlap(dst, c.AAD) {
+		return fmt.Errorf("cose: dst overlaps the input: %w", fault.Misuse)
+	}
+	return nil
 }
 
 // wrapError names the package in an error that comes from below.

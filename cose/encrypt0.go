@@ -16,8 +16,8 @@ import (
 //
 //	16([<<{1: alg, 16: c.Type}>>, {5: IV}, ciphertext])
 //
-// without the typ when there is none, without the tag when c is Untagged. It allocates nothing when dst has room for the
-// message and 150 bytes more. dst must not overlap plaintext (fault.Misuse). More than MaxPlaintext bytes, or MaxSeals
+// without the typ when there is none, without the tag when c is Untagged. It allocates nothing when dst has room for
+// plaintext, 100 bytes, twice c.Type and c.AAD. dst must overlap neither plaintext nor c.AAD (fault.Misuse). More than MaxPlaintext bytes, or MaxSeals
 // messages, are fault.OverLimit.
 func (k *Key) Encrypt0(dst, plaintext []byte, c Context) ([]byte, error) {
 	aead, err := k.content()
@@ -31,8 +31,8 @@ func (k *Key) Encrypt0(dst, plaintext []byte, c Context) ([]byte, error) {
 	if len(plaintext) > MaxPlaintext {
 		return nil, fmt.Errorf("cose: plaintext of %d bytes: %w", len(plaintext), fault.OverLimit)
 	}
-	if wire.Overlap(dst, plaintext) {
-		return nil, fmt.Errorf("cose: dst overlaps plaintext: %w", fault.Misuse)
+	if err := c.overlaps(dst, plaintext); err != nil {
+		return nil, err
 	}
 	if err := k.countSeal(); err != nil {
 		return nil, err
@@ -45,8 +45,8 @@ func (k *Key) Encrypt0(dst, plaintext []byte, c Context) ([]byte, error) {
 
 // Decrypt0 appends the plaintext of message to dst and returns the result. On error the result is nil. message must be of
 // the key's algorithm and of the form that c says; what is not is fault.Malformed, or fault.UnsupportedVersion when its
-// type is a newer version of sotto's. What does not open with this key in this place is fault.Damaged. dst must not
-// overlap message (fault.Misuse).
+// type is a newer version of sotto's. What does not open with this key in this place is fault.Damaged. dst must overlap
+// neither message nor c.AAD (fault.Misuse).
 func (k *Key) Decrypt0(dst, message []byte, c Context) ([]byte, error) {
 	aead, err := k.content()
 	if err != nil {
@@ -56,8 +56,8 @@ func (k *Key) Decrypt0(dst, message []byte, c Context) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if wire.Overlap(dst, message) {
-		return nil, fmt.Errorf("cose: dst overlaps message: %w", fault.Misuse)
+	if err := c.overlaps(dst, message); err != nil {
+		return nil, err
 	}
 	if rest, ok := bytes.CutPrefix(message, f.start); ok && len(rest) > ivSize {
 		if ciphertext, ok := wire.WholeBytes(rest[ivSize:]); ok {

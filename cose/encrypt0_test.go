@@ -169,6 +169,8 @@ func TestEncrypt0ChecksItsContext(t *testing.T) {
 		"too long":         cose.Bind(long),
 		"no AAD":           {Type: "a/b"},
 		"AAD of another":   {Type: "a/b", AAD: cose.Bind("a/c").AAD},
+		"AAD of a longer":  {Type: "a/b", AAD: cose.Bind("a/bcd").AAD},
+		"AAD, long head":   {Type: "a/b", AAD: append([]byte{0x81, 0x78, 0x03}, "a/b"...)},
 		"AAD cut":          {Type: "a/b", AAD: cose.Bind("a/b").AAD[:4]},
 		"AAD not an array": {Type: "a/b", AAD: wire.AppendText(nil, "a/b")},
 		"AAD empty array":  {Type: "a/b", AAD: append([]byte{0x80}, cose.Bind("a/b").AAD[1:]...)},
@@ -197,6 +199,20 @@ func TestOverlapIsRefused(t *testing.T) {
 	wantFault(t, err, fault.Misuse)
 	_, err = cose.Encrypt(b[:0], b, []cose.Recipient{cose.ToKey(k, nil)}, place)
 	wantFault(t, err, fault.Misuse)
+	_, err = cose.GenerateSigner().Sign1(b[:0], b, place)
+	wantFault(t, err, fault.Misuse)
+
+	// The AAD is read while dst is written, too.
+	c := place
+	c.AAD = append(make([]byte, 0, 400), place.AAD...)
+	for _, dst := range [][]byte{c.AAD[:0], c.AAD[5:5]} {
+		_, err = k.Encrypt0(dst, nil, c)
+		wantFault(t, err, fault.Misuse)
+		_, err = k.Decrypt0(dst, message, c)
+		wantFault(t, err, fault.Misuse)
+		_, err = cose.GenerateSigner().Sign1(dst, nil, c)
+		wantFault(t, err, fault.Misuse)
+	}
 	_, err = cose.Decrypt(b[:0], b, cose.WithKey(k, nil), place)
 	wantFault(t, err, fault.Misuse)
 }

@@ -92,6 +92,7 @@ func TestContentAlgorithmIsExpectedNotRead(t *testing.T) {
 
 func TestEverythingOfAnAgreementIsBound(t *testing.T) {
 	alice, bob := ecdh.Generate(), ecdh.Generate()
+	place := cose.Context{AAD: place.AAD} // a standard message, where identities may be missing
 	for _, d := range []bool{false, true} {
 		good := parties
 		good.Direct = d
@@ -132,12 +133,120 @@ func TestEverythingOfAnAgreementIsBound(t *testing.T) {
 		wantFault(t, err, fault.NotForThisDevice)
 		_, err = cose.Decrypt(nil, message, cose.WithStatic(bob, ecdh.Generate().Public(), nil, good), place)
 		wantFault(t, err, fault.UntrustedSigner)
-		_, err = cose.Decrypt(nil, message, cose.WithStatic(bob, alice.Public(), nil, good), cose.Bind("acme/v1.note", []byte("x")))
+		_, err = cose.Decrypt(nil, message, cose.WithStatic(bob, alice.Public(), nil, good), cose.Context{AAD: []byte("x")})
 		wantFault(t, err, fault.Damaged)
 	}
 	a := parties
 	a.Sender.Nonce = []byte("mine")
 	_, err := cose.Encrypt(nil, nil, []cose.Recipient{cose.ToStatic(alice, bob.Public(), nil, a)}, place)
+	wantFault(t, err, fault.Misuse)
+}
+
+// What a static agreement proves would be lost with a second recipient, who has the content key as well, and in an
+// agreement that reads the same in both directions: the header that names the sender's key is not authenticated.
+func TestStaticAgreementProvesTheSender(t *testing.T) {
+	alice, bob, carol := ecdh.Generate(), ecdh.Generate(), ecdh.Generate()
+	toBob, toCarol := cose.ToStatic(alice, bob.Public(), nil, parties), cose.ToStatic(alice, carol.Public(), nil, parties)
+	for _, to := range [][]cose.Recipient{{toBob, toCarol}, {toBob, cose.ToX25519(carol.Public(), nil, parties)}} {
+		for _, c := range []cose.Context{place, {}} {
+			_, err := cose.Encrypt(nil, nil, to, c)
+			wantFault(t, err, fault.Misuse)
+		}
+	}
+	message, err := cose.Encrypt(nil, nil, []cose.Recipient{toBob}, cose.Context{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := bytes.Index(message, []byte{0x81, 0x83, 0x44, 0xa1, 0x01})
+	if r < 0 {
+		t.Fatal("recipient not found")
+	}
+	twice := append(append([]byte{0x82}, message[r+1:]...), message[r+1:]...)
+	_, err = cose.Decrypt(nil, replaceRecipient(t, message, twice), cose.WithStatic(bob, alice.Public(), nil, parties), cose.Context{})
+	wantFault(t, err, fault.Malformed)
+
+	for name, change := range map[string]func(a *cose.Agreement){
+		"no sender":   func(a *cose.Agreement) { a.Sender.Identity = nil },
+		"no receiver": func(a *cose.Agreement) { a.Receiver.Identity = nil },
+		"the same":    func(a *cose.Agreement) { a.Receiver.Identity = a.Sender.Identity },
+	} {
+		a := parties
+		change(&a)
+		_, err := cose.Encrypt(nil, nil, []cose.Recipient{cose.ToStatic(alice, bob.Public(), nil, a)}, place)
+		if !errors.Is(err, fault.Misuse) {
+			t.Errorf("%s: sealed, %v", name, err)
+		}
+		if message, err = cose.Encrypt(nil, nil, []cose.Recipient{toBob}, place); err != nil {
+			t.Fatal(err)
+		}
+		_, err = cose.Decrypt(nil, message, cose.WithStatic(bob, alice.Public(), nil, a), place)
+		if !errors.Is(err, fault.Misuse) {
+			t.Errorf("%s: opened, %v", name, err)
+		}
+	}
+}
+
+func TestOwnMessageMayHaveEveryAllowedRecipient(t *testing.T) {
+	kw := generate(t, cose.A256KW)
+	for _, n := range []int{1025, coseimpl.MaxRecipients} {
+		to := make([]cose.Recipient, n)
+		for i := range to {
+			to[i] = cose.ToKey(kw, []byte{byte(i >> 8), byte(i)})
+		}
+		message, err := cose.Encrypt(nil, []byte("hi"), to, place)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := cose.Decrypt(nil, message, cose.WithKey(kw, []byte{0, 7}), place); err != nil || string(got) != "hi" {
+			t.Errorf("%d recipients: %q, %v", n, got, err)
+		}
+	}
+}
+
+func TestDirectSealsAreCounted(t *testing.T) {
+	k := generate(t, cose.A256GCM)
+	cose.SetSeals(k, cose.MaxSeals-1)
+	to := []cose.Recipient{cose.ToKey(k, nil)}
+	if _, err := cose.Encrypt(nil, nil, to, place); err != nil {
+		t.Error(err)
+	}
+	_, err := cose.Encrypt(nil, nil, to, place)
+	wantFault(t, err, fault.OverLimit)
+}
+
+func TestNothingIsWrittenThatWouldNotBeRead(t *testing.T) {
+	long, bob, kw := make([]byte, cose.MaxKeyID+1), ecdh.Generate(), generate(t, cose.A256KW)
+	nonce := parties
+	nonce.Receiver.Nonce = long
+	for name, to := range map[string]cose.Recipient{
+		"key ID of X25519": cose.ToX25519(bob.Public(), long, parties),
+		"key ID of a key":  cose.ToKey(kw, long),
+		"nonce":            cose.ToX25519(bob.Public(), nil, nonce),
+	} {
+		_, err := cose.Encrypt(nil, nil, []cose.Recipient{to}, place)
+		if !errors.Is(err, fault.Misuse) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	good := parties
+	good.Receiver.Nonce = long[1:]
+	message, err := cose.Encrypt(nil, nil, []cose.Recipient{cose.ToX25519(bob.Public(), long[1:], good)}, place)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := cose.Decrypt(nil, message, cose.WithX25519(bob, long[1:], good), place); err != nil {
+		t.Errorf("the longest: %v", err)
+	}
+	_, err = cose.NewVerifier(cose.GenerateSigner().Verifier().PublicKey(), long)
+	wantFault(t, err, fault.OverLimit)
+	withID := coseimpl.SymmetricKey{Alg: 3, KID: long, K: make([]byte, 32)}
+	inner, err := cose.ParseKey(withID.Append(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = kw.WrapKey(inner, nil)
+	wantFault(t, err, fault.OverLimit)
+	_, err = kw.Encrypt0(nil, nil, cose.Bind("a/\xff"))
 	wantFault(t, err, fault.Misuse)
 }
 
@@ -154,6 +263,12 @@ func TestNoncesTravel(t *testing.T) {
 			t.Errorf("opened %q, %v", got, err)
 		}
 	}
+	bare, err := cose.Encrypt(nil, []byte("hi"), []cose.Recipient{cose.ToX25519(bob.Public(), nil, parties)}, place)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = cose.Decrypt(nil, bare, cose.WithX25519(bob, nil, a), place) // the expected nonces did not travel
+	wantFault(t, err, fault.Malformed)
 	a.Receiver.Nonce = []byte("n3")
 	_, err = cose.Decrypt(nil, message, cose.WithX25519(bob, nil, a), place)
 	wantFault(t, err, fault.Malformed)
@@ -377,6 +492,10 @@ func TestOwnEncryptHasOneForm(t *testing.T) {
 	wrapped := message[len(message)-42:]
 	for name, unprotected := range map[string][]byte{
 		"order":           mapOf(kidField, field(1, []byte{0x24})),
+		"a nonce":         mapOf(field(1, []byte{0x24}), kidField, field(-22, []byte{0x40})),
+		"a salt":          mapOf(field(1, []byte{0x24}), kidField, field(-20, []byte{0x40})),
+		"an identity":     mapOf(field(1, []byte{0x24}), kidField, field(-21, []byte{0x40})),
+		"a static key id": mapOf(field(1, []byte{0x24}), kidField, field(-3, []byte{0x40})),
 		"extra parameter": mapOf(field(1, []byte{0x24}), kidField, field(99, []byte{0})),
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -104,6 +104,9 @@ func (k *Key) ID() []byte { return bytes.Clone(k.orZero().id[:]) }
 // KeyID returns the kid of a key that came as COSE_Key, nil when it had none.
 func (k *Key) KeyID() []byte { return bytes.Clone(k.orZero().kid) }
 
+// IsBare reports whether the key has neither kid nor base IV: {1: 4, 3: alg, -1: k} and nothing else.
+func (k *Key) IsBare() bool { return k.orZero().kid == nil && k.orZero().baseIV == nil }
+
 // Equal compares algorithm and secret, the latter in constant time. A destroyed key equals nothing.
 func (k *Key) Equal(other *Key) bool {
 	return k.orZero().secret.Equal(other.orZero().secret) && k.Algorithm() == other.Algorithm()

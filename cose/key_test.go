@@ -2,6 +2,7 @@ package cose_test
 
 import (
 	"bytes"
+	"crypto/ed25519"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -200,6 +201,35 @@ func TestNothingPrintsASecret(t *testing.T) {
 		}
 		if !strings.Contains(out, "cose.Key(") || !strings.Contains(out, "cose.Signer(") {
 			t.Errorf("kind missing in %q", out)
+		}
+	}
+}
+
+// A struct that holds a key has no methods in the way, and under a verb that does not fit fmt follows pointers.
+func TestNoVerbReachesIntoAStruct(t *testing.T) {
+	secret := bytes.Repeat([]byte("hush"), 8)
+	k, err := cose.NewKey(cose.A256GCM, secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := cose.NewSigner(ed25519.NewKeyFromSeed(secret), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	type holder struct {
+		k  *cose.Key
+		s  *cose.Signer
+		to cose.Recipient
+	}
+	h := holder{k, s, cose.ToKey(k, nil)}
+	for _, v := range []any{h, &h, []holder{h}, []any{k, s}} {
+		for verb := 'A'; verb <= 'z'; verb++ {
+			out := fmt.Sprintf("%"+string(verb), v)
+			for _, leak := range []string{"hush", "68757368", "104 117 115", "aHVzaG"} {
+				if strings.Contains(out, leak) {
+					t.Fatalf("%%%c of %T: %s", verb, v, out)
+				}
+			}
 		}
 	}
 }

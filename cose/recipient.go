@@ -1,6 +1,7 @@
 package cose
 
 import (
+	"bytes"
 	"crypto/rand"
 	"fmt"
 
@@ -25,13 +26,13 @@ type Agreement struct {
 
 // Recipient is somebody to whom Encrypt seals. Made by ToX25519, ToStatic and ToKey.
 type Recipient interface {
-	// write fills in r for a message of the given content algorithm and returns what wipes the secrets in it.
-	write(r *coseimpl.Recipient, content Algorithm) (wipe func(), err error)
+	// write fills in r for a message of c and returns what wipes the secrets in it.
+	write(r *coseimpl.Recipient, c *Context) (wipe func(), err error)
 }
 
 // Opener is what Decrypt opens with, and what it expects. Made by WithX25519, WithStatic and WithKey.
 type Opener interface {
-	read(o *coseimpl.Opener, content Algorithm) (wipe func(), err error)
+	read(o *coseimpl.Opener, c *Context) (wipe func(), err error)
 }
 
 // ToX25519 seals to the holder of a public key, with a fresh ephemeral key (RFC 9053 §6.3.1). It says nothing about who
@@ -41,7 +42,9 @@ func ToX25519(to *ecdh.PublicKey, keyID []byte, a Agreement) Recipient {
 }
 
 // ToStatic seals to the holder of a public key with the sender's own static key, so that only one of the two can have
-// made the message. A fresh nonce goes into every message (RFC 9053 §6.3.1), so a.Sender.Nonce must be nil.
+// made the message. It is the only recipient of its message. With a Type, a.Sender.Identity and a.Receiver.Identity must be
+// there and differ, so that no message can be sent back as an answer; in standard messages that is the caller's to see to.
+// A fresh nonce goes into every message (RFC 9053 §6.3.1), so a.Sender.Nonce must be nil.
 func ToStatic(me *ecdh.PrivateKey, to *ecdh.PublicKey, keyID []byte, a Agreement) Recipient {
 	return toX25519{static: true, me: me, to: to, keyID: keyID, agreement: a}
 }
@@ -71,9 +74,12 @@ type toX25519 struct {
 	agreement Agreement
 }
 
-func (t toX25519) write(r *coseimpl.Recipient, _ Algorithm) (func(), error) {
+func (t toX25519) write(r *coseimpl.Recipient, c *Context) (func(), error) {
 	if t.to == nil || t.static && t.me == nil {
 		return nil, fmt.Errorf("recipient without a key: %w", fault.Misuse)
+	}
+	if err := t.agreement.check(t.static, t.keyID, c); err != nil {
+		return nil, err
 	}
 	*r = coseimpl.Recipient{
 		Alg:   t.agreement.algorithm(t.static),
@@ -104,9 +110,12 @@ type withX25519 struct {
 	agreement Agreement
 }
 
-func (w withX25519) read(o *coseimpl.Opener, _ Algorithm) (func(), error) {
+func (w withX25519) read(o *coseimpl.Opener, c *Context) (func(), error) {
 	if w.me == nil || w.static && w.from == nil {
 		return nil, fmt.Errorf("opener without a key: %w", fault.Misuse)
+	}
+	if err := w.agreement.check(w.static, w.keyID, c); err != nil {
+		return nil, err
 	}
 	*o = coseimpl.Opener{
 		Alg:   w.agreement.algorithm(w.static),
@@ -118,6 +127,19 @@ func (w withX25519) read(o *coseimpl.Opener, _ Algorithm) (func(), error) {
 		o.From = coseimpl.PublicOKP(coseimpl.CurveX25519, w.from.Bytes())
 	}
 	return func() {}, nil
+}
+
+// check refuses an agreement that could not be read, or that means the same in both directions. A static agreement does so
+// by itself: the secret is the same, and the header that names the sender's key is not authenticated.
+func (a *Agreement) check(static bool, keyID []byte, c *Context) error {
+	if len(keyID) > MaxKeyID || len(a.Sender.Nonce) > MaxKeyID || len(a.Receiver.Nonce) > MaxKeyID {
+		return fmt.Errorf("key ID or nonce over %d bytes: %w", MaxKeyID, fault.Misuse)
+	}
+	sender, receiver := a.Sender.Identity, a.Receiver.Identity
+	if static && c.Type != "" && (len(sender) == 0 || len(receiver) == 0 || bytes.Equal(sender, receiver)) {
+		return fmt.Errorf("a static agreement needs two different identities: %w", fault.Misuse)
+	}
+	return nil
 }
 
 func (a *Agreement) algorithm(static bool) int64 {
@@ -143,17 +165,24 @@ type withKey struct {
 	keyID []byte
 }
 
-func (w withKey) write(r *coseimpl.Recipient, content Algorithm) (func(), error) {
-	alg, secret, err := w.export(content)
+func (w withKey) write(r *coseimpl.Recipient, c *Context) (func(), error) {
+	if len(w.keyID) > MaxKeyID {
+		return nil, fmt.Errorf("key ID over %d bytes: %w", MaxKeyID, fault.Misuse)
+	}
+	alg, secret, err := w.export(c)
 	if err != nil {
+		return nil, err
+	}
+	if err := w.key.countSeal(); err != nil {
+		clear(secret)
 		return nil, err
 	}
 	*r = coseimpl.Recipient{Alg: int64(alg), KeyID: w.keyID, Key: secret}
 	return func() { clear(secret) }, nil
 }
 
-func (w withKey) read(o *coseimpl.Opener, content Algorithm) (func(), error) {
-	alg, secret, err := w.export(content)
+func (w withKey) read(o *coseimpl.Opener, c *Context) (func(), error) {
+	alg, secret, err := w.export(c)
 	if err != nil {
 		return nil, err
 	}
@@ -162,7 +191,7 @@ func (w withKey) read(o *coseimpl.Opener, content Algorithm) (func(), error) {
 }
 
 // export returns the recipient algorithm that follows from the key, and the key.
-func (w withKey) export(content Algorithm) (Algorithm, []byte, error) {
+func (w withKey) export(c *Context) (Algorithm, []byte, error) {
 	if w.key == nil {
 		return 0, nil, fmt.Errorf("no key: %w", fault.Misuse)
 	}
@@ -172,9 +201,9 @@ func (w withKey) export(content Algorithm) (Algorithm, []byte, error) {
 		return 0, nil, err
 	case w.key.alg == A256KW:
 		return A256KW, secret, nil
-	case w.key.alg != content:
+	case int64(w.key.alg) != c.content():
 		clear(secret)
-		return 0, nil, fmt.Errorf("a key of %v for content of %v: %w", w.key.alg, content, fault.Misuse)
+		return 0, nil, fmt.Errorf("a key of %v for content of another algorithm: %w", w.key.alg, fault.Misuse)
 	}
 	return Direct, secret, nil
 }
@@ -191,6 +220,9 @@ func (a agreer) Agree(peer coseimpl.Header) ([]byte, error) {
 	okp, err := peer.OKP(coseimpl.CurveX25519, ecdh.Size)
 	if err != nil {
 		return nil, err
+	}
+	if okp.D != nil {
+		return nil, fmt.Errorf("private where a public key is expected: %w", fault.Malformed)
 	}
 	public, err := ecdh.NewPublicKey(okp.X)
 	if err != nil {

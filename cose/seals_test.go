@@ -13,7 +13,7 @@ func TestSealsPerKeyAreLimited(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	k.seals.Store(MaxSeals - 2)
+	SetSeals(k, MaxSeals-2)
 	if _, err := k.Encrypt0(nil, nil, Context{}); err != nil {
 		t.Errorf("message before the last: %v", err)
 	}

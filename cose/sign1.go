@@ -5,11 +5,10 @@ import (
 	"crypto"
 	"crypto/ed25519"
 	"crypto/rand"
-	"crypto/subtle"
 	"encoding/hex"
 	"fmt"
 	"io"
-	"slices"
+	"sync/atomic"
 
 	gocose "github.com/veraison/go-cose"
 
@@ -18,14 +17,18 @@ import (
 	"github.com/sottokit/sotto/internal/secret"
 )
 
-// Signer signs COSE_Sign1 messages (RFC 9052 §4.2) with Ed25519. It is safe for concurrent use.
+// Signer signs COSE_Sign1 messages (RFC 9052 §4.2) with Ed25519. It is safe for concurrent use. The zero value is a
+// destroyed key.
 type Signer struct {
 	_ [0]func()
 	redacted
-	life     secret.Life
-	key      crypto.Signer
+	private  *secret.Bytes            // a key in memory: seed and public key, as crypto/ed25519 has it
+	device   atomic.Pointer[hardware] // a key elsewhere
 	verifier *Verifier
 }
+
+// hardware is a signing key that is not in memory.
+type hardware struct{ crypto.Signer }
 
 // Verifier checks COSE_Sign1 messages of one Ed25519 key. It is immutable. The zero value refuses every message.
 type Verifier struct {
@@ -44,16 +47,17 @@ func GenerateSigner() *Signer {
 }
 
 // NewSigner takes an Ed25519 key: the standard library's, of which a copy is kept, or one in hardware. keyID goes into
-// the header as kid and is expected there by the Verifier; nil leaves it out. A key of another kind is fault.Malformed.
+// the header as kid and is expected there by the Verifier; nil leaves it out. A key of another kind, or whose public half
+// is not its own, is fault.Malformed.
 func NewSigner(key crypto.Signer, keyID []byte) (*Signer, error) {
 	if key == nil {
 		return nil, fmt.Errorf("cose: no signing key: %w", fault.Misuse)
 	}
+	if p, ok := key.(*ed25519.PrivateKey); ok && p != nil {
+		key = *p
+	}
 	if k, ok := key.(ed25519.PrivateKey); ok {
-		if len(k) != ed25519.PrivateKeySize {
-			return nil, fmt.Errorf("cose: Ed25519 private key of %d bytes: %w", len(k), fault.Malformed)
-		}
-		key = slices.Clone(k)
+		return newSignerInMemory(k, keyID)
 	}
 	public, ok := key.Public().(ed25519.PublicKey)
 	if !ok {
@@ -63,13 +67,32 @@ func NewSigner(key crypto.Signer, keyID []byte) (*Signer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newSigner(key, v), nil
+	s := &Signer{redacted: secret.Redact("cose.Signer", v.key), verifier: v}
+	s.device.Store(&hardware{key})
+	return s, nil
 }
 
-func newSigner(key crypto.Signer, v *Verifier) *Signer {
-	s := &Signer{redacted: secret.Redact("cose.Signer", v.key[:8]), key: key, verifier: v}
-	s.life.Birth()
-	return s
+func newSignerInMemory(k ed25519.PrivateKey, keyID []byte) (*Signer, error) {
+	if len(k) != ed25519.PrivateKeySize {
+		return nil, fmt.Errorf("cose: Ed25519 private key of %d bytes: %w", len(k), fault.Malformed)
+	}
+	own := ed25519.NewKeyFromSeed(k[:ed25519.SeedSize])
+	// Signing with another public half gives the same R with another S, from which the private scalar follows.
+	if !bytes.Equal(own[ed25519.SeedSize:], k[ed25519.SeedSize:]) {
+		clear(own)
+		return nil, fmt.Errorf("cose: Ed25519 public half is not that of the seed: %w", fault.Malformed)
+	}
+	v, err := NewVerifier(ed25519.PublicKey(own[ed25519.SeedSize:]), keyID)
+	if err != nil {
+		clear(own)
+		return nil, err
+	}
+	return newSigner(own, v), nil
+}
+
+// newSigner owns key.
+func newSigner(key ed25519.PrivateKey, v *Verifier) *Signer {
+	return &Signer{redacted: secret.Redact("cose.Signer", v.key), private: secret.Own(key), verifier: v}
 }
 
 // NewVerifier takes an Ed25519 public key of 32 bytes and the key ID that its messages carry, nil for none. Another
@@ -79,6 +102,9 @@ func NewVerifier(public ed25519.PublicKey, keyID []byte) (*Verifier, error) {
 	if len(public) != ed25519.PublicKeySize {
 		return nil, fmt.Errorf("cose: Ed25519 public key of %d bytes: %w", len(public), fault.Malformed)
 	}
+	if len(keyID) > MaxKeyID {
+		return nil, fmt.Errorf("cose: key ID of %d bytes: %w", len(keyID), fault.OverLimit)
+	}
 	if smallOrder(public) {
 		return nil, fmt.Errorf("cose: Ed25519 public key of small order: %w", fault.Malformed)
 	}
@@ -86,7 +112,12 @@ func NewVerifier(public ed25519.PublicKey, keyID []byte) (*Verifier, error) {
 }
 
 // Verifier returns the public side.
-func (s *Signer) Verifier() *Verifier { return s.verifier }
+func (s *Signer) Verifier() *Verifier {
+	if s.verifier == nil {
+		return &Verifier{}
+	}
+	return s.verifier
+}
 
 // PublicKey returns a copy of the 32 bytes of the public key.
 func (v *Verifier) PublicKey() ed25519.PublicKey { return bytes.Clone(v.key) }
@@ -96,7 +127,7 @@ func (v *Verifier) KeyID() []byte { return bytes.Clone(v.keyID) }
 
 // Equal reports whether two verifiers have the same key and key ID.
 func (v *Verifier) Equal(other *Verifier) bool {
-	return subtle.ConstantTimeCompare(v.key, other.key) == 1 && bytes.Equal(v.keyID, other.keyID)
+	return other != nil && bytes.Equal(v.key, other.key) && bytes.Equal(v.keyID, other.keyID)
 }
 
 // String returns the public key in hexadecimal.
@@ -115,12 +146,11 @@ func (s *Signer) Sign1(dst, payload []byte, c Context) ([]byte, error) {
 	if len(payload) > MaxPlaintext {
 		return nil, fmt.Errorf("cose: payload of %d bytes: %w", len(payload), fault.OverLimit)
 	}
-	if err := s.life.Begin(); err != nil {
-		return nil, wrapError(err)
+	if err := c.overlaps(dst, payload); err != nil {
+		return nil, err
 	}
-	defer s.life.End()
-	protected, unprotected := s.verifier.headers(c.Type)
-	message, err := coseimpl.AppendSign1(dst, ed25519Signer{s.key}, !c.Untagged, protected, unprotected, payload, c.AAD)
+	protected, unprotected := s.Verifier().headers(c.Type)
+	message, err := coseimpl.AppendSign1(dst, ed25519Signer{s}, !c.Untagged, protected, unprotected, payload, c.AAD)
 	return message, wrapError(err)
 }
 
@@ -176,37 +206,45 @@ func (v *Verifier) Verify1(message []byte, c Context) ([]byte, error) {
 // ExportSecretSeed returns a copy of the 32 secret bytes (RFC 8032 §5.1.5), which the caller must wipe. A key in hardware
 // has none to give: fault.Misuse.
 func (s *Signer) ExportSecretSeed() ([]byte, error) {
-	if err := s.life.Begin(); err != nil {
-		return nil, wrapError(err)
-	}
-	defer s.life.End()
-	key, ok := s.key.(ed25519.PrivateKey)
-	if !ok {
+	if s.device.Load() != nil {
 		return nil, fmt.Errorf("cose: the signing key is not in memory: %w", fault.Misuse)
 	}
-	return key.Seed(), nil
+	var seed []byte
+	err := s.private.Use(func(key []byte) error {
+		seed = bytes.Clone(key[:ed25519.SeedSize])
+		return nil
+	})
+	return seed, wrapError(err)
 }
 
-// Destroy wipes the key, or lets go of the one in hardware. It waits for running uses and is idempotent; later uses fail
-// with fault.DestroyedKey. The Verifier lives on.
+// Destroy wipes the key, or lets go of the one in hardware. It is idempotent; later uses fail with fault.DestroyedKey. The
+// Verifier lives on.
 func (s *Signer) Destroy() {
-	s.life.Kill(func() {
-		if key, ok := s.key.(ed25519.PrivateKey); ok {
-			clear(key)
-		}
-		s.key = nil
-	})
+	s.device.Store(nil)
+	s.private.Destroy()
 }
 
 // ed25519Signer and ed25519Verifier are what go-cose calls.
-type ed25519Signer struct{ crypto.Signer }
+type ed25519Signer struct{ s *Signer }
 
 func (ed25519Signer) Algorithm() gocose.Algorithm { return gocose.AlgorithmEdDSA }
 
-func (s ed25519Signer) Sign(random io.Reader, content []byte) ([]byte, error) {
-	sig, err := s.Signer.Sign(random, content, crypto.Hash(0)) // Hash(0) asks crypto/ed25519 for pure Ed25519
-	if err == nil && len(sig) != ed25519.SignatureSize {
-		return nil, fmt.Errorf("signature of %d bytes: %w", len(sig), fault.StoreFailed)
+func (e ed25519Signer) Sign(random io.Reader, content []byte) (sig []byte, err error) {
+	if device := e.s.device.Load(); device != nil {
+		return device.sign(random, content, e.s.verifier.key)
+	}
+	err = e.s.private.Use(func(key []byte) error {
+		sig = ed25519.Sign(key, content)
+		return nil
+	})
+	return sig, err
+}
+
+// sign asks the device, outside of any lock, and checks its answer: a signature with a fault may give the key away.
+func (h *hardware) sign(random io.Reader, content []byte, public ed25519.PublicKey) ([]byte, error) {
+	sig, err := h.Signer.Sign(random, content, crypto.Hash(0)) // Hash(0) asks for pure Ed25519
+	if err == nil && !ed25519.Verify(public, content, sig) {
+		return nil, fmt.Errorf("signature of the device is wrong: %w", fault.StoreFailed)
 	}
 	return sig, err
 }

@@ -235,6 +235,10 @@ func TestSignerKeysAreChecked(t *testing.T) {
 	}
 	_, err := cose.NewSigner(nil, nil)
 	wantFault(t, err, fault.Misuse)
+	foreignHalf := ed25519.NewKeyFromSeed(make([]byte, 32))
+	foreignHalf[63] ^= 1
+	_, err = cose.NewSigner(foreignHalf, nil)
+	wantFault(t, err, fault.Malformed)
 	p256, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -257,7 +261,7 @@ func (h hardware) Sign(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) {
 
 func TestSignerInHardware(t *testing.T) {
 	public := cose.GenerateSigner().Verifier().PublicKey()
-	for _, h := range []hardware{{public, nil, errors.New("locked")}, {public, make([]byte, 63), nil}} {
+	for _, h := range []hardware{{public, nil, errors.New("locked")}, {public, make([]byte, 63), nil}, {public, make([]byte, 64), nil}} {
 		s, err := cose.NewSigner(h, nil)
 		if err != nil {
 			t.Fatal(err)
@@ -273,17 +277,47 @@ func TestSignerInHardware(t *testing.T) {
 }
 
 func TestSignerKeepsACopy(t *testing.T) {
-	key := ed25519.NewKeyFromSeed(bytes.Repeat([]byte{7}, 32))
-	s, err := cose.NewSigner(key, nil)
-	if err != nil {
+	for _, byPointer := range []bool{false, true} {
+		key := ed25519.NewKeyFromSeed(bytes.Repeat([]byte{7}, 32))
+		var from crypto.Signer = key
+		if byPointer {
+			from = &key
+		}
+		s, err := cose.NewSigner(from, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		clear(key)
+		message, err := s.Sign1(nil, nil, place)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Verifier().Verify1(message, place); err != nil {
+			t.Error(err)
+		}
+		if seed, err := s.ExportSecretSeed(); err != nil || !bytes.Equal(seed, bytes.Repeat([]byte{7}, 32)) {
+			t.Errorf("seed: %v", err)
+		}
+	}
+}
+
+// A device may take the key away in the middle of a signature.
+type fleeting struct {
+	hardware
+	s *cose.Signer
+}
+
+func (f *fleeting) Sign(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) {
+	f.s.Destroy()
+	return nil, errors.New("gone")
+}
+
+func TestDestroyFromWithinTheDeviceDoesNotBlock(t *testing.T) {
+	f := &fleeting{hardware: hardware{public: cose.GenerateSigner().Verifier().PublicKey()}}
+	var err error
+	if f.s, err = cose.NewSigner(f, nil); err != nil {
 		t.Fatal(err)
 	}
-	clear(key)
-	message, err := s.Sign1(nil, nil, place)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := s.Verifier().Verify1(message, place); err != nil {
-		t.Error(err)
-	}
+	_, err = f.s.Sign1(nil, nil, place)
+	wantFault(t, err, fault.StoreFailed)
 }

@@ -77,11 +77,15 @@ const maxWrappedKey = 1024
 // C commits to k, so that a wrong key and damaged bytes are told apart and nothing opens under two keys. The key's use
 // here is independent of its use as a content key. It works for keys of every algorithm.
 func (k *Key) WrapKey(inner *Key, aad []byte) ([]byte, error) {
-	plaintext, err := inner.ExportSecretCOSEKey()
+	coseKey, err := inner.ExportSecretCOSEKey()
 	if err != nil {
 		return nil, err
 	}
-	defer clear(plaintext)
+	defer clear(coseKey)
+	return k.wrap(coseKey, aad)
+}
+
+func (k *Key) wrap(coseKey, aad []byte) ([]byte, error) {
 	kek, commitment, err := k.wrapping()
 	if err != nil {
 		return nil, err
@@ -97,7 +101,10 @@ func (k *Key) WrapKey(inner *Key, aad []byte) ([]byte, error) {
 	iv := make([]byte, ivSize)
 	rand.Read(iv)
 	wrapped, err := coseimpl.AppendEncrypt0(nil, aead, true, wrapHeader(commitment),
-		coseimpl.AppendHeader(nil, coseimpl.BytesField(coseimpl.HeaderIV, iv)), iv, plaintext, wrapAAD(aad))
+		coseimpl.AppendHeader(nil, coseimpl.BytesField(coseimpl.HeaderIV, iv)), iv, coseKey, wrapAAD(aad))
+	if len(wrapped) > maxWrappedKey { // the key has a kid that is too long
+		return nil, fmt.Errorf("cose: wrapped key of %d bytes: %w", len(wrapped), fault.OverLimit)
+	}
 	return wrapped, wrapError(err)
 }
 
@@ -137,7 +144,15 @@ func (k *Key) UnwrapKey(wrapped, aad []byte) (*Key, error) {
 		return nil, fmt.Errorf("cose: wrapped key: %w", err)
 	}
 	defer clear(plaintext)
-	return ParseKey(plaintext)
+	inner, err := ParseKey(plaintext)
+	if err != nil {
+		return nil, err
+	}
+	if again, err := inner.ExportSecretCOSEKey(); err != nil || subtle.ConstantTimeCompare(again, plaintext) != 1 {
+		inner.Destroy()
+		return nil, fmt.Errorf("cose: wrapped key: not in deterministic form: %w", fault.Malformed)
+	}
+	return inner, nil
 }
 
 // wrapping derives the key that wraps and the commitment to k.

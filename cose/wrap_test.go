@@ -144,6 +144,34 @@ func TestUnwrapKeyKeepsTheKeyID(t *testing.T) {
 	}
 }
 
+// What is inside of a wrapped key is our own structure: one form.
+func TestWrappedKeyHasOneFormInside(t *testing.T) {
+	k := generate(t, cose.A256KW)
+	good, err := k.WrapKey(k, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := k.UnwrapKey(good, nil); err != nil {
+		t.Fatal(err)
+	}
+	for name, coseKey := range map[string][]byte{
+		"order":   append([]byte{0xa3, 0x03, 0x03, 0x01, 0x04, 0x20, 0x58, 0x20}, make([]byte, 32)...),
+		"unknown": append([]byte{0xa4, 0x01, 0x04, 0x03, 0x03, 0x06, 0x00, 0x20, 0x58, 0x20}, make([]byte, 32)...),
+	} {
+		if _, err := cose.ParseKey(coseKey); err != nil {
+			t.Fatalf("%s: a key from elsewhere may have it: %v", name, err)
+		}
+		wrapped, err := cose.WrapBytes(k, coseKey)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = k.UnwrapKey(wrapped, nil)
+		if !errors.Is(err, fault.Malformed) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // device is a Wrapper that somebody else wrote, and that answers as it is told.
 type device struct {
 	wrapped []byte

@@ -104,7 +104,9 @@ func (k *PrivateKey) Agree(p *PublicKey) (*Shared, error) {
 }
 
 // Equal compares two private keys in constant time. A destroyed key equals nothing.
-func (k *PrivateKey) Equal(other *PrivateKey) bool { return k.scalar.Equal(other.scalar) }
+func (k *PrivateKey) Equal(other *PrivateKey) bool {
+	return other != nil && k.scalar.Equal(other.scalar)
+}
 
 // ExportSecret returns a copy of the 32 private bytes, which the caller must wipe.
 func (k *PrivateKey) ExportSecret() ([]byte, error) { return k.scalar.Export() }
@@ -116,7 +118,9 @@ func (k *PrivateKey) Destroy() { k.scalar.Destroy() }
 func (p *PublicKey) Bytes() []byte { return bytes.Clone(p.b[:]) }
 
 // Equal reports whether two public keys have the same bytes, in constant time.
-func (p *PublicKey) Equal(q *PublicKey) bool { return subtle.ConstantTimeCompare(p.b[:], q.b[:]) == 1 }
+func (p *PublicKey) Equal(q *PublicKey) bool {
+	return q != nil && subtle.ConstantTimeCompare(p.b[:], q.b[:]) == 1
+}
 
 // String returns the public key in hexadecimal.
 func (p *PublicKey) String() string { return hex.EncodeToString(p.b[:]) }

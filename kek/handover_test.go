@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/ed25519"
 	"crypto/sha256"
+	"errors"
 	"testing"
 
 	"github.com/sottokit/sotto/cose"
@@ -151,10 +152,46 @@ func TestAcceptChecksTheSealedPartToo(t *testing.T) {
 	}
 }
 
-func bindGrant(x *exchange) cose.Context {
+func bindGrant(x *exchange) cose.Context { return bind(x, "sotto/v1.kek-grant") }
+
+func bind(x *exchange, label string) cose.Context {
 	hash := sha256.Sum256(x.request)
-	return cose.Bind("sotto/v1.kek-grant", x.channel.ID, []byte{byte(x.channel.Epoch)}, hash[:],
+	return cose.Bind(label, x.channel.ID, []byte{byte(x.channel.Epoch)}, hash[:],
 		x.manager.Verifier().PublicKey(), x.member.Verifier().PublicKey())
+}
+
+// A manager can hand over whatever he likes, but only a channel key in its one form is taken: another would not survive
+// the member's own storage. The good case shows that the rest is as Grant makes it, from docs/spec/kek-handover.md.
+func TestAcceptTakesChannelKeysOnly(t *testing.T) {
+	x := newExchange(t)
+	secret := make([]byte, 32)
+	for name, c := range map[string]struct {
+		coseKey []byte
+		want    fault.Code
+	}{
+		"good":              {append([]byte{0xa3, 1, 4, 3, 3, 0x20, 0x58, 0x20}, secret...), 0},
+		"with a kid":        {append([]byte{0xa4, 1, 4, 2, 0x41, 7, 3, 3, 0x20, 0x58, 0x20}, secret...), fault.Malformed},
+		"another algorithm": {append([]byte{0xa3, 1, 4, 3, 0x24, 0x20, 0x58, 0x20}, secret...), fault.Malformed},
+		"no key":            {[]byte("not a key"), fault.Malformed},
+	} {
+		inner := bind(x, "sotto/v1.kek-handover")
+		sealed, err := cose.Encrypt(nil, c.coseKey, []cose.Recipient{cose.ToX25519(x.me.Public(), nil, cose.Agreement{
+			Sender:   cose.Party{Identity: x.manager.Verifier().PublicKey()},
+			Receiver: cose.Party{Identity: x.member.Verifier().PublicKey()},
+			Purpose:  inner.AAD,
+		})}, inner)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if x.grant, err = x.manager.Sign1(nil, sealed, bindGrant(x)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err = x.accept(); c.want == 0 && err != nil {
+			t.Errorf("%s: %v", name, err)
+		} else if c.want != 0 && !errors.Is(err, c.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
 }
 
 // Each case changes one thing on the manager's side.

@@ -61,7 +61,7 @@ func Unwrap(w cose.Wrapper, wrapped, aad []byte) (*Key, error) {
 
 // checked makes a channel key of a key that came from elsewhere.
 func checked(k *cose.Key) (*Key, error) {
-	if k.Algorithm() != cose.A256GCM {
+	if k.Algorithm() != cose.A256GCM || !k.IsBare() {
 		k.Destroy()
 		return nil, fmt.Errorf("kek: a key of %v: %w", k.Algorithm(), fault.Malformed)
 	}

@@ -50,7 +50,18 @@ func TestWrappedKeyIsBoundToPlaceAndRole(t *testing.T) {
 	_, err = k.Wrap(nil, nil)
 	wantFault(t, err, fault.Misuse)
 
-	raw, err := w.WrapKey(wrapper(t, cose.A256KW), cose.Bind("sotto/v1.kek", []byte("channel")).AAD)
+	// One with a kid would outgrow the next wrap around it.
+	withID, err := cose.ParseKey(append([]byte{0xa4, 1, 4, 2, 0x41, 7, 3, 3, 0x20, 0x58, 0x20}, make([]byte, 32)...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := w.WrapKey(withID, kek.AAD([]byte("channel")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = kek.Unwrap(w, raw, []byte("channel"))
+	wantFault(t, err, fault.Malformed)
+	raw, err = w.WrapKey(wrapper(t, cose.A256KW), kek.AAD([]byte("channel")))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -54,10 +54,12 @@ func (r *Ring) UnwrapKey(wrapped, aad []byte) (*cose.Key, error) {
 func (r *Ring) unwrap(wrapped, aad []byte) (*cose.Key, int, error) {
 	err := error(fault.DestroyedKey) // of a zero Ring, which has no keys
 	for i, k := range r.keys {
-		var inner *cose.Key
-		inner, err = k.UnwrapKey(wrapped, aad)
-		if !errors.Is(err, fault.WrongSecret) && !errors.Is(err, fault.DestroyedKey) {
-			return inner, i, err
+		switch inner, failed := k.UnwrapKey(wrapped, aad); {
+		case errors.Is(failed, fault.DestroyedKey): // out of use, as if it were not in the ring
+		case errors.Is(failed, fault.WrongSecret):
+			err = failed
+		default:
+			return inner, i, failed
 		}
 	}
 	return nil, 0, err

@@ -38,6 +38,6 @@ const MaxContent = 64 << 20
 const MaxRecipients = 16384
 
 const (
-	maxHeader = 4096 // bytes of a protected header, and of any byte string in a header
+	maxHeader = 4096 // bytes of a protected header, and of any value in a header
 	maxTag    = 32   // bytes of overhead of any content algorithm
 )

@@ -89,6 +89,9 @@ func ParseEncrypt(message []byte, tagged bool) (*Encrypt, error) {
 	return m, r.End("COSE_Encrypt")
 }
 
+// Recipients is how many recipients the message has.
+func (m *Encrypt) Recipients() int { return len(m.recipients) }
+
 // maxTries bounds how many recipients of one kid are tried: each costs a key agreement, and a kid need not be unique.
 const maxTries = 8
 

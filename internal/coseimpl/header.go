@@ -37,7 +37,9 @@ func readHeader(r *wire.Reader, what string) Header {
 		if slices.ContainsFunc(h, f.sameLabel) {
 			r.Fail(what, "label repeated", fault.Malformed)
 		}
-		f.Value = r.Raw(what)
+		if f.Value = r.Raw(what); len(f.Value) > maxHeader {
+			r.Fail(what, "value too long", fault.OverLimit)
+		}
 		h = append(h, f)
 	}
 	if r.Err() != nil {
@@ -224,7 +226,10 @@ func (b *Buckets) checkCrit(r *wire.Reader, raw []byte) {
 		crit.Fail("crit", "names nothing", fault.Malformed)
 	}
 	for ; n > 0 && crit.Err() == nil; n-- {
-		label := crit.Int("crit") // a text label is none that is understood here
+		if crit.Major() == wire.MajorText {
+			crit.Fail("crit", "text labels are not understood", fault.UnsupportedVersion)
+		}
+		label := crit.Int("crit")
 		if _, present := b.Protected.Find(label); crit.Err() == nil && !(present && understood(label)) {
 			crit.Fail("crit", fmt.Sprintf("parameter %d is absent or not understood", label), fault.UnsupportedVersion)
 		}
@@ -232,10 +237,11 @@ func (b *Buckets) checkCrit(r *wire.Reader, raw []byte) {
 	r.Adopt("protected header", crit.Err())
 }
 
-// understood reports whether this package acts on a parameter of a message header.
+// understood reports whether this package acts on a parameter of a standard message. A typ is acted upon in own messages
+// only, which have no crit.
 func understood(label int64) bool {
 	switch label {
-	case HeaderAlg, HeaderCrit, HeaderKID, HeaderIV, HeaderPartialIV, HeaderTyp:
+	case HeaderAlg, HeaderCrit, HeaderKID, HeaderIV, HeaderPartialIV:
 		return true
 	}
 	return false

@@ -67,7 +67,7 @@ func (k *KDF) derive(secret []byte, alg int64, keySize int, protected []byte) ([
 }
 
 // receive completes what the receiver expects with what the message brought. Salt and nonces are only there to be fresh
-// and may come from the message; identities and other data are believed from the caller alone, and a message that says
+// and come from the message, the expected ones if any are expected; identities and other data are believed from the caller alone, and a message that says
 // otherwise is refused.
 func (k *KDF) receive(h Header) error {
 	fields := []struct {
@@ -85,6 +85,8 @@ func (k *KDF) receive(h Header) error {
 			return err
 		}
 		switch {
+		case sent == nil && f.fresh && *f.value != nil:
+			return fmt.Errorf("parameter %d is missing: %w", f.label, fault.Malformed)
 		case sent == nil:
 		case *f.value == nil && f.fresh:
 			*f.value = sent

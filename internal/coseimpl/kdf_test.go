@@ -39,6 +39,7 @@ func TestReceiveBelievesTheCallerOnly(t *testing.T) {
 		"salt from the message":   {KDF{}, header(HeaderSalt, "s"), true},
 		"salt as expected":        {KDF{Salt: []byte("s")}, header(HeaderSalt, "s"), true},
 		"another salt":            {KDF{Salt: []byte("s")}, header(HeaderSalt, "t"), false},
+		"expected nonce missing":  {KDF{U: Party{Nonce: []byte("n")}}, nil, false},
 		"nonce from the message":  {KDF{}, header(HeaderPartyU-1, "n"), true},
 		"another nonce":           {KDF{U: Party{Nonce: []byte("n")}}, header(HeaderPartyU-1, "m"), false},
 		"identity unexpected":     {KDF{}, header(HeaderPartyU, "eve"), false},

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/subtle"
 	"fmt"
+	"slices"
 
 	"github.com/sottokit/sotto/fault"
 	"github.com/sottokit/sotto/internal/wire"
@@ -181,9 +182,8 @@ func (rec *received) hasExactly(t *Table) bool {
 		}
 	}
 	for _, f := range rec.Unprotected {
-		switch f.Label {
-		case needs, HeaderKID, HeaderPartyU - 1, HeaderPartyV - 1:
-		default:
+		nonce := f.Label == HeaderPartyU-1 || f.Label == HeaderPartyV-1
+		if f.Label != needs && f.Label != HeaderKID && !(nonce && alg.KDF) {
 			return false
 		}
 	}
@@ -221,7 +221,7 @@ func (rec *received) contentKey(t *Table, content *ContentAlgorithm, o *Opener) 
 		return nil, fmt.Errorf("a key where the algorithm has none: %w", fault.Malformed)
 	}
 	kdf := o.KDF
-	if err := kdf.receive(rec.Unprotected); err != nil {
+	if err := kdf.receive(slices.Concat(rec.Protected, rec.Unprotected)); err != nil {
 		return nil, err
 	}
 	if alg.Source == FromStatic && !t.BareStatic && kdf.bare() {

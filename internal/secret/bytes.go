@@ -3,6 +3,7 @@ package secret
 import (
 	"bytes"
 	"crypto/subtle"
+	"fmt"
 
 	"github.com/sottokit/sotto/fault"
 )
@@ -11,15 +12,19 @@ import (
 // destroyed ones.
 type Bytes struct {
 	life Life
-	b    []byte
+	box  *box
 }
+
+// box keeps the bytes one pointer further away than package fmt goes: under a verb that does not fit (%s of a struct that
+// holds a key) it follows unexported pointers, past every method.
+type box struct{ b []byte }
 
 // Copy returns a new secret that holds a copy of b; the caller still owns b.
 func Copy(b []byte) *Bytes { return Own(bytes.Clone(b)) }
 
 // Own returns a new secret that holds b itself: the caller gives it away.
 func Own(b []byte) *Bytes {
-	s := &Bytes{b: b}
+	s := &Bytes{box: &box{b}}
 	s.life.Birth()
 	return s
 }
@@ -34,7 +39,7 @@ func (s *Bytes) Use(f func(b []byte) error) error {
 		return err
 	}
 	defer s.life.End()
-	return f(s.b)
+	return f(s.box.b)
 }
 
 // Export returns a copy of the secret bytes, which the caller wipes when done.
@@ -46,6 +51,9 @@ func (s *Bytes) Export() ([]byte, error) {
 	})
 	return out, err
 }
+
+// Format writes that there is a secret, for every verb.
+func (s *Bytes) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte("secret")) }
 
 // Equal compares two secrets in constant time. A destroyed secret equals nothing, itself included.
 func (s *Bytes) Equal(other *Bytes) bool {
@@ -65,6 +73,6 @@ func (s *Bytes) Equal(other *Bytes) bool {
 // Destroy wipes the secret. It waits for running uses and is idempotent.
 func (s *Bytes) Destroy() {
 	if s != nil {
-		s.life.Kill(func() { clear(s.b) })
+		s.life.Kill(func() { clear(s.box.b) })
 	}
 }

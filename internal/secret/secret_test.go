@@ -88,6 +88,24 @@ func TestDestroyNeverShowsZerosToAUse(t *testing.T) {
 	}
 }
 
+// A struct that holds a secret has no methods in the way, and under a verb that does not fit fmt follows pointers.
+func TestNoVerbReachesIntoAStruct(t *testing.T) {
+	s := secret.Own([]byte("hush hush hush!!"))
+	type byPointer struct{ s *secret.Bytes }
+	type inside struct{ p byPointer }
+	for _, v := range []any{s, byPointer{s}, &byPointer{s}, inside{byPointer{s}}, []*secret.Bytes{s}, map[string]*secret.Bytes{"k": s}} {
+		for verb := 'A'; verb <= 'z'; verb++ {
+			for _, flag := range []string{"", "+", "#"} {
+				out := fmt.Sprintf("%"+flag+string(verb), v)
+				if strings.Contains(out, "hush") || strings.Contains(out, "104 117") || strings.Contains(out, "0x68, 0x75") ||
+					strings.Contains(strings.ToLower(out), "68757368") {
+					t.Fatalf("%%%s%c of %T: %s", flag, verb, v, out)
+				}
+			}
+		}
+	}
+}
+
 type key struct {
 	redacted
 	secret []byte

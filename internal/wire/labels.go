@@ -1,6 +1,9 @@
 package wire
 
-import "strings"
+import (
+	"strconv"
+	"strings"
+)
 
 // Labels of sotto's own formats, version 1. A label has exactly one slash (RFC 9596: typ is a media type or its like).
 // Each stands in the protected header as typ and heads the external AAD, so that nothing opens as something else.
@@ -18,6 +21,8 @@ const (
 
 // NewerLabel reports whether label belongs to a version of sotto's formats after this one.
 func NewerLabel(label string) bool {
-	version, ok := strings.CutPrefix(label, "sotto/v")
-	return ok && !strings.HasPrefix(version, "1.")
+	rest, ours := strings.CutPrefix(label, "sotto/v")
+	number, _, _ := strings.Cut(rest, ".")
+	version, err := strconv.ParseUint(number, 10, 32)
+	return ours && err == nil && version > 1
 }

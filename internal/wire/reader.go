@@ -173,13 +173,16 @@ func (r *Reader) Bytes(what string, limit int) []byte {
 }
 
 // Text reads a text string of at most limit bytes.
-func (r *Reader) Text(what string, limit int) string {
+func (r *Reader) Text(what string, limit int) string { return string(r.text(what, limit)) }
+
+// text reads a text string without a copy.
+func (r *Reader) text(what string, limit int) []byte {
 	b := r.content(what, limit, r.expect(what, MajorText, "a text string"))
 	if r.err == nil && !utf8.Valid(b) {
 		r.Fail(what, "not UTF-8", fault.Malformed)
-		return ""
+		return nil
 	}
-	return string(b)
+	return b
 }
 
 func (r *Reader) content(what string, limit int, n uint64) []byte {
@@ -246,9 +249,13 @@ func (r *Reader) skip(what string, depth int) {
 	case MajorBytes:
 		r.Bytes(what, len(r.b))
 	case MajorText:
-		r.Text(what, len(r.b))
+		r.text(what, len(r.b))
 	case MajorArray:
-		for n := r.Array(what, MaxItems); n > 0 && r.err == nil; n-- {
+		limit := MaxItems
+		if r.ordered { // one of our own structures, whose reader counts for itself
+			limit = len(r.b)
+		}
+		for n := r.Array(what, limit); n > 0 && r.err == nil; n-- {
 			r.skip(what, depth-1)
 		}
 	case MajorMap:

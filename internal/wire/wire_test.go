@@ -146,7 +146,7 @@ func TestReaderRefuses(t *testing.T) {
 			r := wire.NewReader(b)
 			r.Raw("item")
 			wantFault(t, r.End("item"), c.want)
-			if wire.Deterministic(b) {
+			if wire.Deterministic(b) && c.name != "too many elements" { // of which an own structure may have more
 				t.Error("counts as deterministic")
 			}
 		})
@@ -302,7 +302,7 @@ func TestOverlap(t *testing.T) {
 
 func TestNewerLabel(t *testing.T) {
 	for label, want := range map[string]bool{
-		"sotto/v2.kek": true, "sotto/v10.kek": true, "sotto/v1.kek": false, "sotto/v1.newer": false, "acme/v2.kek": false, "": false,
+		"sotto/v2.kek": true, "sotto/v10.kek": true, "sotto/v1.kek": false, "sotto/v1.newer": false, "sotto/v0.kek": false, "sotto/vx.kek": false, "sotto/v.kek": false, "acme/v2.kek": false, "": false,
 	} {
 		if got := wire.NewerLabel(label); got != want {
 			t.Errorf("%q: %v", label, got)
