@@ -5,8 +5,8 @@
 //	switch fault.Of(err) { … }                   // all cases
 //
 // A Code is itself an error and a constant, so nobody can reassign it. Its number and name are stable: bindings to other
-// languages carry them. The texts around a Code name a field and an offset where that helps, never a secret and never
-// the content of the input.
+// languages carry them. The texts around a Code name a field, an offset, a length or
+// the number of an algorithm where that helps, never a secret and never content.
 package fault
 
 import "errors"

@@ -81,24 +81,28 @@ func (k *Key) UnwrapKey(wrapped, aad []byte) (*cose.Key, error) {
 // MaxRotate bounds the content keys of one Rotate.
 const MaxRotate = 1 << 20
 
-// Rotate makes a new channel key and seals every given DEK under it, all with the aad that dek.Key.Wrap got. It returns
-// both or nothing: when one DEK does not open, the error names its position and nothing has changed. The old key stays
+// WrappedDEK is a wrapped content key with the aad that dek.Key.Wrap got.
+type WrappedDEK struct{ Key, AAD []byte }
+
+// Rotate makes a new channel key and seals every given content key under it, each for its own aad, in the same order. It
+// returns both or nothing: when one does not open, the error names its position and nothing has changed. The old key stays
 // usable; Destroy it once the new wraps are stored.
 //
-// Who had the old key may have kept the content keys under it. What is to be secret from them needs a new content key.
-func (k *Key) Rotate(wrappedDEKs [][]byte, aad []byte) (*Key, [][]byte, error) {
-	if len(wrappedDEKs) > MaxRotate {
-		return nil, nil, fmt.Errorf("kek: rotation of %d keys: %w", len(wrappedDEKs), fault.OverLimit)
+// Who had the old key may have kept the content keys under it. What is to be secret from them needs a new content key, whose
+// aad should name the epoch: whoever stores the wraps could put an old one in its place otherwise.
+func (k *Key) Rotate(old []WrappedDEK) (*Key, [][]byte, error) {
+	if len(old) > MaxRotate {
+		return nil, nil, fmt.Errorf("kek: rotation of %d keys: %w", len(old), fault.OverLimit)
 	}
 	alive, err := k.ExportSecret()
 	if err != nil {
 		return nil, nil, fmt.Errorf("kek: %w", err)
 	}
 	clear(alive)
-	next, bound := Generate(), wire.AppendBound(nil, wire.LabelDEK, aad)
-	renewed := make([][]byte, len(wrappedDEKs))
-	for i, wrapped := range wrappedDEKs {
-		if err := k.rewrap(next, &renewed[i], wrapped, bound); err != nil {
+	next := Generate()
+	renewed := make([][]byte, len(old))
+	for i, w := range old {
+		if renewed[i], err = k.rewrap(next, w); err != nil {
 			next.Destroy()
 			return nil, nil, fmt.Errorf("kek: content key %d: %w", i, err)
 		}
@@ -106,14 +110,14 @@ func (k *Key) Rotate(wrappedDEKs [][]byte, aad []byte) (*Key, [][]byte, error) {
 	return next, renewed, nil
 }
 
-func (k *Key) rewrap(next *Key, renewed *[]byte, wrapped, bound []byte) error {
-	inner, err := k.UnwrapKey(wrapped, bound)
+func (k *Key) rewrap(next *Key, w WrappedDEK) ([]byte, error) {
+	aad := wire.AppendBound(nil, wire.LabelDEK, w.AAD)
+	inner, err := k.UnwrapKey(w.Key, aad)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer inner.Destroy()
-	*renewed, err = next.WrapKey(inner, bound)
-	return err
+	return next.WrapKey(inner, aad)
 }
 
 // ID returns 8 bytes of a hash of the key, for logs and hints.

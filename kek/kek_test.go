@@ -70,18 +70,18 @@ func TestWrappedKeyIsBoundToPlaceAndRole(t *testing.T) {
 }
 
 func TestRotationRewrapsEveryContentKey(t *testing.T) {
-	old, here := kek.Generate(), []byte("channel")
+	old := kek.Generate()
 	var keys []*dek.Key
-	var wrapped [][]byte
-	for range 5 {
-		k := dek.Generate()
-		w, err := k.Wrap(old, here)
+	var wrapped []kek.WrappedDEK
+	for i := range 5 {
+		k, aad := dek.Generate(), append([]byte("channel "), byte(i))
+		w, err := k.Wrap(old, aad)
 		if err != nil {
 			t.Fatal(err)
 		}
-		keys, wrapped = append(keys, k), append(wrapped, w)
+		keys, wrapped = append(keys, k), append(wrapped, kek.WrappedDEK{Key: w, AAD: aad})
 	}
-	next, renewed, err := old.Rotate(wrapped, here)
+	next, renewed, err := old.Rotate(wrapped)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,13 +89,13 @@ func TestRotationRewrapsEveryContentKey(t *testing.T) {
 		t.Error("the channel key is the old one")
 	}
 	for i, k := range keys {
-		if got, err := dek.Unwrap(next, renewed[i], here); err != nil || !got.Equal(k) {
+		if got, err := dek.Unwrap(next, renewed[i], wrapped[i].AAD); err != nil || !got.Equal(k) {
 			t.Errorf("content key %d under the new channel key: %v", i, err)
 		}
-		if _, err := dek.Unwrap(old, wrapped[i], here); err != nil {
+		if _, err := dek.Unwrap(old, wrapped[i].Key, wrapped[i].AAD); err != nil {
 			t.Errorf("content key %d under the old one: %v", i, err)
 		}
-		_, err = dek.Unwrap(old, renewed[i], here)
+		_, err = dek.Unwrap(old, renewed[i], wrapped[i].AAD)
 		wantFault(t, err, fault.WrongSecret)
 	}
 }
@@ -122,16 +122,16 @@ func TestRotationIsAllOrNothing(t *testing.T) {
 		bad  []byte
 		want fault.Code
 	}{{elsewhere, fault.Damaged}, {strange, fault.WrongSecret}, {notDEK, fault.Damaged}, {nil, fault.Malformed}} {
-		next, renewed, err := old.Rotate([][]byte{good, c.bad}, here)
+		next, renewed, err := old.Rotate([]kek.WrappedDEK{{Key: good, AAD: here}, {Key: c.bad, AAD: here}})
 		wantFault(t, err, c.want)
 		if err == nil || !strings.Contains(err.Error(), "content key 1") || next != nil || renewed != nil {
 			t.Errorf("got a key (%v), %d wraps and %v", next != nil, len(renewed), err)
 		}
 	}
-	if next, renewed, err := old.Rotate(nil, here); err != nil || next == nil || len(renewed) != 0 {
+	if next, renewed, err := old.Rotate(nil); err != nil || next == nil || len(renewed) != 0 {
 		t.Errorf("a channel without content keys: %v", err)
 	}
-	_, _, err = old.Rotate(make([][]byte, kek.MaxRotate+1), here)
+	_, _, err = old.Rotate(make([]kek.WrappedDEK, kek.MaxRotate+1))
 	wantFault(t, err, fault.OverLimit)
 }
 
@@ -149,7 +149,7 @@ func TestDestroyedKeyRefuses(t *testing.T) {
 	wantFault(t, err, fault.DestroyedKey)
 	_, err = k.Wrap(wrapper(t, cose.A256GCM), nil)
 	wantFault(t, err, fault.DestroyedKey)
-	_, _, err = k.Rotate([][]byte{wrapped}, nil)
+	_, _, err = k.Rotate([]kek.WrappedDEK{{Key: wrapped}})
 	wantFault(t, err, fault.DestroyedKey)
 	_, err = k.ExportSecret()
 	wantFault(t, err, fault.DestroyedKey)
@@ -170,7 +170,7 @@ func TestZeroAndNilKeysAreDestroyedOnes(t *testing.T) {
 		wantFault(t, err, fault.DestroyedKey)
 		_, err = k.Grant(x.request, x.member.Verifier(), x.manager, x.channel)
 		wantFault(t, err, fault.DestroyedKey)
-		_, _, err = k.Rotate(nil, nil)
+		_, _, err = k.Rotate(nil)
 		wantFault(t, err, fault.DestroyedKey)
 		_, err = k.ExportSecret()
 		wantFault(t, err, fault.DestroyedKey)

@@ -160,7 +160,8 @@ func NewKey(b []byte) (*Key, error) {
 
 func newKey(k *cose.Key) *Key { return &Key{redacted: secret.Redact("mk.Key", k.ID()), k: k} }
 
-// ID returns 8 bytes of a hash of the key, for logs and hints.
+// ID returns 8 bytes of a hash of the key, for hints. Who has it, the user's ID and the IV of a kind I key can try passwords
+// on it, as on any wrapped key: keep it out of logs that leave the device.
 func (k *Key) ID() []byte { return k.key().ID() }
 
 // WrapKey seals inner under the master key; see cose.Key.WrapKey.

@@ -31,14 +31,15 @@ func calibrateCommand() *cobra.Command {
 			if target <= 0 {
 				return fmt.Errorf("--target must be more than nothing: %w", errUsage)
 			}
-			if memory < mk.MinMemoryKiB || memory > mk.MaxMemoryKiB {
-				return fmt.Errorf("--memory takes %d to %d KiB: %w", mk.MinMemoryKiB, mk.MaxMemoryKiB, errUsage)
+			if memory < mk.MinMemoryKiB {
+				return fmt.Errorf("--memory takes %d KiB or more: %w", mk.MinMemoryKiB, errUsage)
 			}
 			return calibrate(cmd, target, memory)
 		},
 	}
 	cmd.Flags().DurationVar(&target, "target", 500*time.Millisecond, "time that one password may take")
-	cmd.Flags().Uint32Var(&memory, "memory", 64<<10, "most memory to use, in KiB")
+	cmd.Flags().Uint32Var(&memory, "memory", 64<<10,
+		fmt.Sprintf("most memory to use, in KiB, %d to %d", mk.MinMemoryKiB, mk.MaxMemoryKiB))
 	return cmd
 }
 
@@ -61,5 +62,19 @@ func calibrate(cmd *cobra.Command, target time.Duration, memory uint32) error {
 	fmt.Fprintf(out, "params    mk.Params{Time: %d, MemoryKiB: %d, Threads: %d}\n", p.Time, p.MemoryKiB, p.Threads)
 	fmt.Fprintf(out, "memory    %.1f MiB\n", float64(p.Memory())/(1<<20))
 	fmt.Fprintf(out, "measured  %v (target %v)\n", took.Round(time.Millisecond), target)
+	if w := warning(took, target); w != "" {
+		fmt.Fprintf(out, "warning   %s\n", w)
+	}
 	return nil
+}
+
+// warning says what is wrong with a result far from the target.
+func warning(took, target time.Duration) string {
+	switch {
+	case took > 2*target:
+		return "over twice the target: params are never weaker than these; or the machine was busy, measure again"
+	case took < target/2:
+		return "under half the target: allow more --memory; or the machine was busy, measure again"
+	}
+	return ""
 }

@@ -1,9 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -16,8 +20,9 @@ func conformanceCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "conformance PATH...",
 		Short: "Run published test vectors, files or directories of them",
-		Long: `Runs every vector file found at the given paths; a file is known by its name.
-The last line is "N passed, N failed", with ", N skipped" when some were.
+		Long: `Runs every vector file found at the given paths. A file is known by its name, one of cose-wg/Examples by its
+form; docs/conformance.md lists the names. A case about something that sotto does not have is skipped, and the reason
+printed. The last line is "N passed, N failed", with ", N skipped" when some were.
 The exit code is 1 when a case failed, and when none was run at all.`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, paths []string) error { return runConformance(cmd, paths, o, asJSON) },
@@ -67,7 +72,7 @@ func runConformance(cmd *cobra.Command, paths []string, o conformance.Options, a
 	return nil
 }
 
-// printFile prints what became of one file, and below it the cases that failed.
+// printFile prints what became of one file, below it the cases that failed, and why others were skipped.
 func printFile(w io.Writer, f conformance.File) {
 	driver := f.Driver
 	if driver == "" {
@@ -79,6 +84,31 @@ func printFile(w io.Writer, f conformance.File) {
 		if c.Status == conformance.Failed {
 			fmt.Fprintf(w, "    %s: %s\n", printable(c.Name), printable(c.Note))
 		}
+	}
+	if f.Driver != "" { // else the line itself says why
+		printSkips(w, f.Cases)
+	}
+}
+
+// maxReasons bounds the reasons that are printed of one file.
+const maxReasons = 8
+
+// printSkips prints the reasons for skipped cases, the most frequent ones first.
+func printSkips(w io.Writer, cases []conformance.Case) {
+	count := map[string]int{}
+	for _, c := range cases {
+		if c.Status == conformance.Skipped {
+			count[c.Note]++
+		}
+	}
+	reasons := slices.SortedFunc(maps.Keys(count), func(a, b string) int {
+		return cmp.Or(count[b]-count[a], strings.Compare(a, b))
+	})
+	for _, reason := range reasons[:min(len(reasons), maxReasons)] {
+		fmt.Fprintf(w, "    %d skipped: %s\n", count[reason], printable(reason))
+	}
+	if more := len(reasons) - maxReasons; more > 0 {
+		fmt.Fprintf(w, "    … and for %s\n", plural(more, "other reason"))
 	}
 }
 

@@ -1,11 +1,15 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/sottokit/sotto/internal/conformance"
 )
 
 // hkdfVectors is RFC 5869 appendix A.1 in the form of a vector file.
@@ -66,6 +70,37 @@ func TestConformanceShowsWhyACaseFailed(t *testing.T) {
 	_, stdout, _ := sotto(t, nil, "conformance", dir)
 	if !strings.Contains(stdout, "\n    ") || !strings.Contains(stdout, "OKM") {
 		t.Errorf("no indented note in:\n%s", stdout)
+	}
+}
+
+func TestConformanceSaysWhyCasesAreSkipped(t *testing.T) {
+	head, test, _ := strings.Cut(strings.TrimSuffix(hkdfVectors, "]}"), "[")
+	sha1 := strings.Replace(test, "SHA-256", "SHA-1", 1)
+	vectors := head + "[" + strings.Join([]string{test, sha1, sha1}, ", ") + "]}"
+	dir := dirOf(t, map[string]string{"rfc5869-hkdf.json": vectors, "unheard-of.json": "{}"})
+	code, stdout, _ := sotto(t, nil, "conformance", dir)
+	if code != 0 || strings.Count(stdout, "\n    ") != 1 || !strings.Contains(stdout, "\n    2 skipped: SHA-1 is not") {
+		t.Errorf("exit code %d, want one reason with its count in:\n%s", code, stdout)
+	}
+}
+
+func TestReasonsAreSortedAndBounded(t *testing.T) {
+	for reasons, last := range map[int]string{
+		maxReasons:     "    1 skipped: reason 08\n",
+		maxReasons + 1: "    … and for 1 other reason\n",
+		maxReasons + 2: "    … and for 2 other reasons\n",
+	} {
+		cases := []conformance.Case{{Status: conformance.Passed, Note: "a remark"}}
+		for i := reasons; i > 0; i-- {
+			cases = append(cases, conformance.Case{Status: conformance.Skipped, Note: fmt.Sprintf("reason %02d", i)})
+		}
+		cases = append(cases, conformance.Case{Status: conformance.Skipped, Note: "reason 02"})
+		var out bytes.Buffer
+		printSkips(&out, cases)
+		const first = "    2 skipped: reason 02\n    1 skipped: reason 01\n    1 skipped: reason 03\n"
+		if got := out.String(); !strings.HasPrefix(got, first) || !strings.HasSuffix(got, last) {
+			t.Errorf("%d reasons:\n%s", reasons, got)
+		}
 	}
 }
 

@@ -19,8 +19,9 @@ func demoCommand() *cobra.Command {
 		Use:   "demo",
 		Short: "Walk through the key hierarchy with real files, then attack it",
 		Long: `Makes every key from a password down to a message and a file, keeps them wrapped in files of a temporary
-directory, forgets them, opens all of it again, hands the channel key to a second member and rotates it. Then it tries
-a row of attacks, each of which must be refused for the right reason. The directory is removed at the end.`,
+directory, forgets them, opens all of it again, changes the password, hands the channel key to a second member and
+replaces it when that member leaves. Then it tries a row of attacks, each of which must be refused for the right reason.
+The directory is removed at the end.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return demo(cmd.Context(), cmd.OutOrStdout(), file)
@@ -43,6 +44,9 @@ type act struct {
 	steps []step
 }
 
+// acts are the whole demo. Each builds on those before it.
+var acts = []act{makeKeys, reopen, passwordChange, handOver, rotation, attacks}
+
 func demo(ctx context.Context, out io.Writer, file string) error {
 	dir, err := os.MkdirTemp("", "sotto-demo-")
 	if err != nil {
@@ -55,7 +59,7 @@ func demo(ctx context.Context, out io.Writer, file string) error {
 	}
 	fmt.Fprintf(out, "Files are in %s while this runs.\n\n", printable(dir))
 	count := 0
-	for _, a := range []act{makeKeys, reopen, handOver, rotation, attacks} {
+	for _, a := range acts {
 		fmt.Fprintf(out, "%s\n", a.title)
 		for _, st := range a.steps {
 			if err := ctx.Err(); err != nil {

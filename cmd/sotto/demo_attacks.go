@@ -7,7 +7,6 @@ import (
 	"fmt"
 
 	"github.com/sottokit/sotto/cose"
-	"github.com/sottokit/sotto/dek"
 	"github.com/sottokit/sotto/ecdh"
 	"github.com/sottokit/sotto/fault"
 	"github.com/sottokit/sotto/kek"
@@ -17,6 +16,7 @@ import (
 var attacks = act{"Attacks: each must be refused, and for the right reason", []step{
 	attack("wrong password", fault.WrongSecret, wrongPassword),
 	attack("wrapped channel key moved to another channel", fault.Damaged, movedKey),
+	attack("channel key of epoch 1 in the place of epoch 2", fault.Damaged, olderKey),
 	attack("grant signed by a stranger", fault.UntrustedSigner, forgedGrant),
 	attack("request signed by a stranger", fault.UntrustedSigner, forgedRequest),
 	attack("grant for another request", fault.UntrustedSigner, grantForAnotherRequest),
@@ -32,20 +32,13 @@ var attacks = act{"Attacks: each must be refused, and for the right reason", []s
 }}
 
 func wrongPassword(ctx context.Context, s *scene) error {
-	wrong, err := mk.Stretch(ctx, []byte("a password that somebody guessed"), aliceID, demoParams)
-	if err != nil {
-		return err
-	}
-	defer wrong.Destroy()
-	master, err := wrong.KeyI(s.iv)
-	if err != nil {
-		return err
-	}
-	defer master.Destroy()
-	return s.unwrapChannel(master, channelAAD)
+	return s.unwrapWith(ctx, []byte("a password that somebody guessed"), s.iv)
 }
 
 func movedKey(_ context.Context, s *scene) error { return s.unwrapChannel(s.master, otherAAD) }
+
+// olderKey passes the channel key that Bob has for the one that replaced it.
+func olderKey(_ context.Context, s *scene) error { return s.unwrapChannel(s.master, nextKEKAAD) }
 
 func (s *scene) unwrapChannel(master *mk.Key, aad []byte) error {
 	wrapped, err := s.load(kekFile)
@@ -53,18 +46,6 @@ func (s *scene) unwrapChannel(master *mk.Key, aad []byte) error {
 		return err
 	}
 	k, err := kek.Unwrap(master, wrapped, aad)
-	if err == nil {
-		k.Destroy()
-	}
-	return err
-}
-
-func (s *scene) unwrapContent(channel *kek.Key, name string) error {
-	wrapped, err := s.load(name)
-	if err != nil {
-		return err
-	}
-	k, err := dek.Unwrap(channel, wrapped, channelAAD)
 	if err == nil {
 		k.Destroy()
 	}

@@ -42,14 +42,6 @@ var handOver = act{"The channel key handed to a second member: Bob (ECDH-ES with
 	{"Bob opens the message", bobOpens},
 }}
 
-var rotation = act{"Rotation: Bob leaves, the channel key is replaced", []step{
-	{"new channel key, content key wrapped anew", rotate},
-	{"Alice opens the message with the new key", openRotated},
-	attack("Bob's old channel key on the new wrap", fault.WrongSecret, func(_ context.Context, s *scene) error {
-		return s.unwrapContent(s.bobChannel, nextDEKFile)
-	}),
-}}
-
 var errDiffers = errors.New("it opened, and is not what was sealed")
 
 func stretch(ctx context.Context, s *scene) (note string, err error) {
@@ -92,7 +84,7 @@ func keyNote(size int, id []byte) string { return fmt.Sprintf("%d bytes, key id 
 
 func makeChannelKey(_ context.Context, s *scene) (string, error) {
 	s.channel = kek.Generate()
-	wrapped, err := s.channel.Wrap(s.master, channelAAD)
+	wrapped, err := s.channel.Wrap(s.master, kekAAD)
 	if err != nil {
 		return "", err
 	}
@@ -101,7 +93,7 @@ func makeChannelKey(_ context.Context, s *scene) (string, error) {
 
 func makeContentKey(_ context.Context, s *scene) (string, error) {
 	s.content = dek.Generate()
-	wrapped, err := s.content.Wrap(s.channel, channelAAD)
+	wrapped, err := s.content.Wrap(s.channel, dekAAD)
 	if err != nil {
 		return "", err
 	}
@@ -109,7 +101,7 @@ func makeContentKey(_ context.Context, s *scene) (string, error) {
 }
 
 func sealMessage(_ context.Context, s *scene) (string, error) {
-	return s.seal(messageFile, message, messageAAD)
+	return s.seal(s.content, messageFile, message, messageAAD)
 }
 
 func sealFile(_ context.Context, s *scene) (string, error) {
@@ -117,11 +109,12 @@ func sealFile(_ context.Context, s *scene) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return s.seal(fileFile, plain, fileAAD)
+	return s.seal(s.content, fileFile, plain, fileAAD)
 }
 
-func (s *scene) seal(name string, plain, aad []byte) (string, error) {
-	sealed, err := s.content.Seal(nil, plain, aad)
+// seal writes a sealed file.
+func (s *scene) seal(k *dek.Key, name string, plain, aad []byte) (string, error) {
+	sealed, err := k.Seal(nil, plain, aad)
 	if err != nil {
 		return "", err
 	}
@@ -142,7 +135,7 @@ func openChannelKey(_ context.Context, s *scene) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	s.channel, err = kek.Unwrap(s.master, wrapped, channelAAD)
+	s.channel, err = kek.Unwrap(s.master, wrapped, kekAAD)
 	if err != nil {
 		return "", err
 	}
@@ -154,7 +147,7 @@ func openContentKey(_ context.Context, s *scene) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	s.content, err = dek.Unwrap(s.channel, wrapped, channelAAD)
+	s.content, err = dek.Unwrap(s.channel, wrapped, dekAAD)
 	if err != nil {
 		return "", err
 	}
@@ -229,45 +222,19 @@ func accept(_ context.Context, s *scene) (string, error) {
 	return keyNote(len(g), s.bobChannel.ID()), nil
 }
 
-func bobOpens(_ context.Context, s *scene) (string, error) {
-	return s.openWith(s.bobChannel, dekFile)
+func bobOpens(_ context.Context, s *scene) (note string, err error) {
+	s.bobContent, err = s.unwrapContent(s.bobChannel, dekFile, dekAAD)
+	if err != nil {
+		return "", err
+	}
+	return s.open(s.bobContent, messageFile, message, messageAAD)
 }
 
-// openWith opens the message of the channel with the content key in a file.
-func (s *scene) openWith(channel *kek.Key, wrappedFile string) (string, error) {
-	wrapped, err := s.load(wrappedFile)
+// unwrapContent opens the content key in a file.
+func (s *scene) unwrapContent(channel *kek.Key, name string, aad []byte) (*dek.Key, error) {
+	wrapped, err := s.load(name)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	content, err := dek.Unwrap(channel, wrapped, channelAAD)
-	if err != nil {
-		return "", err
-	}
-	defer content.Destroy()
-	return s.open(content, messageFile, message, messageAAD)
-}
-
-func rotate(_ context.Context, s *scene) (string, error) {
-	wrapped, err := s.load(dekFile)
-	if err != nil {
-		return "", err
-	}
-	next, renewed, err := s.channel.Rotate([][]byte{wrapped}, channelAAD)
-	if err != nil {
-		return "", err
-	}
-	wrappedNext, err := next.Wrap(s.master, channelAAD)
-	if err != nil {
-		return "", err
-	}
-	if _, err := s.save(nextKEKFile, wrappedNext); err != nil {
-		return "", err
-	}
-	s.channel.Destroy() // only now: what replaces it is on disk
-	s.channel = next
-	return s.save(nextDEKFile, renewed[0])
-}
-
-func openRotated(_ context.Context, s *scene) (string, error) {
-	return s.openWith(s.channel, nextDEKFile)
+	return dek.Unwrap(channel, wrapped, aad)
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/sottokit/sotto/cose"
 	"github.com/sottokit/sotto/dek"
 	"github.com/sottokit/sotto/fault"
 )
@@ -32,10 +33,13 @@ func TestDemoRunsEveryStepAndPrintsNoSecret(t *testing.T) {
 	if code != 0 || stderr != "" {
 		t.Fatalf("exit code %d, stderr %q, stdout:\n%s", code, stderr, stdout)
 	}
-	for _, a := range []act{makeKeys, reopen, handOver, rotation, attacks} {
+	for _, a := range acts {
 		for _, s := range a.steps {
 			if strings.Count(stdout, "\n  "+s.name+"  ") != 1 {
 				t.Errorf("%q is not on a line of its own", s.name)
+			}
+			if len(s.name) > 46 {
+				t.Errorf("%q is wider than its column", s.name)
 			}
 		}
 	}
@@ -46,10 +50,45 @@ func TestDemoRunsEveryStepAndPrintsNoSecret(t *testing.T) {
 			t.Errorf("nothing was refused as %s", refused.Name())
 		}
 	}
-	for _, s := range [][]byte{password, message} {
+	for _, s := range [][]byte{password, newPassword, message, nextMessage} {
 		if strings.Contains(stdout, string(s)) || strings.Contains(stdout, fmt.Sprintf("%x", s[:4])) {
 			t.Errorf("%q was printed", s)
 		}
+	}
+}
+
+// What Bob tries in vain is the right thing to try: with Alice's keys it works.
+func TestBobTriesWhatWorksWithTheRightKeys(t *testing.T) {
+	s, err := newScene(t.TempDir(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range acts {
+		for _, st := range a.steps {
+			if _, err := st.run(t.Context(), s); err != nil {
+				t.Fatalf("%s: %v", st.name, err)
+			}
+		}
+	}
+	right, err := asKeys(s.master, s.channel, s.nextContent)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, k := range map[string]*cose.Key{nextKEKFile: right[0], movedDEKFile: right[1], nextDEKFile: right[1]} {
+		wrapped, err := s.load(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := k.UnwrapKey(wrapped, newWraps[name]); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	sealed, err := s.load(nextMessageFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := right[2].Decrypt0(nil, sealed, sealedContext(nextMessageAAD)); string(got) != string(nextMessage) {
+		t.Errorf("the new message: %q, %v", got, err)
 	}
 }
 

@@ -20,8 +20,9 @@ func inspectCommand() *cobra.Command {
 		Long: `Tells what a COSE message or key is and which kind of key opens it, then prints its CBOR with offsets and
 names. The input is the bytes themselves, or hex or base64 text. Nothing is verified.
 
-Secrets are never printed: of a private key only the length. Byte strings are shown, by their first bytes, where COSE
-says that they are public; elsewhere only their length.`,
+The secret of a key is never printed, only its length. What is not encrypted may be secret all the same, and is shown:
+the payload of a signed message and text in headers, by their start. Of other byte strings the first bytes are shown
+where COSE says that they are public, elsewhere only the length.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			b, err := readInput(args[0], cmd.InOrStdin())

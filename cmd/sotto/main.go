@@ -1,6 +1,6 @@
 // Command sotto shows and checks what the SDK does: the key hierarchy with real files (demo), published test vectors
 // (conformance), the structure of a message or key (inspect), and the costs of a password on this machine (mk
-// calibrate). It never prints a secret.
+// calibrate). It never prints the secret of a key.
 package main
 
 import (

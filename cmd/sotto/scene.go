@@ -18,16 +18,26 @@ import (
 
 // What the people of the demo know or say in public. A real password is typed, never written down in a program.
 var (
-	password = []byte("a password that only this demo uses")
-	aliceID  = []byte("alice@example.org")
-	message  = []byte("Meet me at the old bridge at nine.")
+	password    = []byte("a password that only this demo uses")
+	newPassword = []byte("another one, which nobody has seen yet")
+	aliceID     = []byte("alice@example.org")
+	message     = []byte("Meet me at the old bridge at nine.")
+	nextMessage = []byte("Now that it is only me: at ten.")
 
-	channel     = kek.Channel{ID: []byte("bridge"), Epoch: 1}
-	nextEpoch   = kek.Channel{ID: channel.ID, Epoch: 2}
-	channelAAD  = []byte("channel bridge")
-	otherAAD    = []byte("channel river")
-	messageAAD  = []byte("channel bridge, message 1")
-	fileAAD     = []byte("channel bridge, file 1")
+	channel   = kek.Channel{ID: []byte("bridge"), Epoch: 1}
+	nextEpoch = kek.Channel{ID: channel.ID, Epoch: 2}
+
+	// The places of wrapped keys name the epoch that a key was made in: an older key cannot pass for the present one.
+	kekAAD     = []byte("channel bridge, epoch 1")
+	nextKEKAAD = []byte("channel bridge, epoch 2")
+	otherAAD   = []byte("channel river, epoch 1")
+	dekAAD     = []byte("channel bridge, content key of epoch 1")
+	nextDEKAAD = []byte("channel bridge, content key of epoch 2")
+
+	messageAAD     = []byte("channel bridge, message 1")
+	nextMessageAAD = []byte("channel bridge, message 2")
+	fileAAD        = []byte("channel bridge, file 1")
+
 	demoParams  = mk.Params{Time: 2, MemoryKiB: 19456, Threads: 1}
 	madeContent = []byte("One line of a file that the demo makes.\n")
 )
@@ -40,9 +50,14 @@ const (
 	fileFile    = "file.sealed"
 	requestFile = "bob.request"
 	grantFile   = "bob.grant"
-	nextKEKFile = "channel-2.kek"
-	nextDEKFile = "content-2.dek"
 	sourceFile  = "file"
+
+	newKEKFile = kekFile + ".new" // beside the old one, until it is known to open
+
+	nextKEKFile     = "channel-2.kek"
+	movedDEKFile    = "content-under-2.dek" // the content key of epoch 1, under the channel key of epoch 2
+	nextDEKFile     = "content-2.dek"
+	nextMessageFile = "message-2.sealed"
 )
 
 // scene is what the steps of the demo share.
@@ -50,23 +65,25 @@ type scene struct {
 	dir    string // of all files, temporary
 	source string // the file to seal
 
-	iv []byte // kept by a service, given to Alice when she has logged in
+	iv    []byte // kept by a service, given to Alice when she has logged in
+	oldIV []byte // before the change of password
 
-	stretched *mk.Stretched
-	master    *mk.Key
-	channel   *kek.Key
-	content   *dek.Key
+	stretched   *mk.Stretched
+	master      *mk.Key
+	newMaster   *mk.Key // while the password is being changed
+	channel     *kek.Key
+	content     *dek.Key
+	nextContent *dek.Key // after Bob
 
 	alice, bob *cose.Signer // their identities; who believes whom is settled before the demo starts
 	bobX25519  *ecdh.PrivateKey
 	bobChannel *kek.Key // what Bob holds
+	bobContent *dek.Key
 }
 
 // newScene looks at the file to seal, or makes one when source is "".
 func newScene(dir, source string) (*scene, error) {
-	s := &scene{dir: dir, source: source, alice: cose.GenerateSigner(), bob: cose.GenerateSigner()}
-	s.iv = make([]byte, mk.Size)
-	rand.Read(s.iv)
+	s := &scene{dir: dir, source: source, iv: newIV(), alice: cose.GenerateSigner(), bob: cose.GenerateSigner()}
 	if source == "" {
 		s.source = filepath.Join(dir, sourceFile)
 		return s, os.WriteFile(s.source, bytes.Repeat(madeContent, 1000), 0o600)
@@ -82,6 +99,12 @@ func newScene(dir, source string) (*scene, error) {
 		return nil, tooLarge(source)
 	}
 	return s, nil
+}
+
+func newIV() []byte {
+	iv := make([]byte, mk.Size)
+	rand.Read(iv)
+	return iv
 }
 
 // plain reads the file to seal.

@@ -64,9 +64,11 @@ func quote(s string) string {
 	return fmt.Sprintf("%s… (%s)", strconv.Quote(strings.ToValidUTF8(s[:maxText], "")), size(len(s)))
 }
 
-func size(n int) string {
+func size(n int) string { return plural(n, "byte") }
+
+func plural(n int, what string) string {
 	if n == 1 {
-		return "1 byte"
+		return "1 " + what
 	}
-	return fmt.Sprintf("%d bytes", n)
+	return fmt.Sprintf("%d %ss", n, what)
 }

@@ -3,7 +3,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"log"
 
@@ -19,9 +18,11 @@ func main() {
 	alice, bob := cose.GenerateSigner(), cose.GenerateSigner()
 	channel := kek.Channel{ID: []byte("channel 7"), Epoch: 1}
 
-	// Alice owns the channel. Its content key is stored wrapped under the channel key.
+	// Alice owns the channel. Its content key is stored wrapped under the channel key, in a place that names the epoch.
 	alicesKey, content := kek.Generate(), dek.Generate()
-	wrapped, err := content.Wrap(alicesKey, channel.ID)
+	wrapped, err := content.Wrap(alicesKey, []byte("channel 7, epoch 1"))
+	check(err)
+	message, err := content.Seal(nil, []byte("Welcome, Bob."), []byte("channel 7, message 1"))
 	check(err)
 
 	// Bob asks, Alice grants, Bob accepts.
@@ -31,6 +32,8 @@ func main() {
 	grant, err := alicesKey.Grant(request, bob.Verifier(), alice, channel)
 	check(err)
 	bobsKey, err := kek.Accept(grant, request, bobsX25519, bob.Verifier(), alice.Verifier(), channel)
+	check(err)
+	bobsContent, err := dek.Unwrap(bobsKey, wrapped, []byte("channel 7, epoch 1"))
 	check(err)
 	fmt.Println("Bob has the channel key:", bobsKey.Equal(alicesKey))
 
@@ -42,15 +45,28 @@ func main() {
 	fmt.Println("Mallory's grant:", fault.Of(err).Name())
 	bobsX25519.Destroy() // it has served its one request
 
-	// Bob leaves: Alice wraps the content key under a new channel key, which is of the next epoch.
-	next, rewrapped, err := alicesKey.Rotate([][]byte{wrapped}, channel.ID)
+	// Bob leaves. The old content key moves under a new channel key, so that Alice still reads what was. Bob has that
+	// content key, so what comes is sealed under a new one.
+	next, rewrapped, err := alicesKey.Rotate([]kek.WrappedDEK{{Key: wrapped, AAD: []byte("channel 7, epoch 1")}})
 	check(err)
-	channel.Epoch++
-	opened, err := dek.Unwrap(next, rewrapped[0], channel.ID)
+	channel.Epoch++ // of the requests and grants to come
+	nextContent := dek.Generate()
+	nextWrapped, err := nextContent.Wrap(next, []byte("channel 7, epoch 2"))
 	check(err)
-	fmt.Println("Alice goes on in epoch", channel.Epoch, "with the content key:", opened.Equal(content))
-	_, err = dek.Unwrap(bobsKey, rewrapped[0], channel.ID)
-	fmt.Println("Bob is out:", errors.Is(err, fault.WrongSecret))
+	nextMessage, err := nextContent.Seal(nil, []byte("Bob has left."), []byte("channel 7, message 2"))
+	check(err)
+
+	opened, err := dek.Unwrap(next, rewrapped[0], []byte("channel 7, epoch 1"))
+	check(err)
+	text, err := opened.Open(nil, message, []byte("channel 7, message 1"))
+	check(err)
+	fmt.Printf("Alice still reads %q\n", text)
+	_, err = dek.Unwrap(bobsKey, nextWrapped, []byte("channel 7, epoch 2"))
+	fmt.Println("Bob, with his channel key, on the new content key:", fault.Of(err).Name())
+	_, err = bobsContent.Open(nil, nextMessage, []byte("channel 7, message 2"))
+	fmt.Println("Bob, with his content key, on the new message:", fault.Of(err).Name())
+	_, err = bobsContent.Open(nil, message, []byte("channel 7, message 1"))
+	fmt.Println("What Bob already had, he keeps:", err == nil)
 }
 
 func check(err error) {

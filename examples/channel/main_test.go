@@ -5,6 +5,8 @@ func Example() {
 	// Output:
 	// Bob has the channel key: true
 	// Mallory's grant: untrusted_signer
-	// Alice goes on in epoch 2 with the content key: true
-	// Bob is out: true
+	// Alice still reads "Welcome, Bob."
+	// Bob, with his channel key, on the new content key: wrong_secret
+	// Bob, with his content key, on the new message: damaged
+	// What Bob already had, he keeps: true
 }
