@@ -246,7 +246,7 @@ func TestNothingIsWrittenThatWouldNotBeRead(t *testing.T) {
 	}
 	_, err = kw.WrapKey(inner, nil)
 	wantFault(t, err, fault.OverLimit)
-	_, err = kw.Encrypt0(nil, nil, cose.Bind("a/\xff"))
+	_, err = generate(t, cose.A256GCM).Encrypt0(nil, nil, cose.Bind("a/\xff"))
 	wantFault(t, err, fault.Misuse)
 }
 
@@ -402,6 +402,25 @@ func TestLowOrderEphemeralKeyIsRefused(t *testing.T) {
 			wantFault(t, err, fault.Malformed)
 		}
 	}
+}
+
+func TestEphemeralKeyMustBePublic(t *testing.T) {
+	bob := ecdh.Generate()
+	a := cose.Agreement{Direct: true}
+	message, err := cose.Encrypt(nil, []byte("hi"), []cose.Recipient{cose.ToX25519(bob.Public(), nil, a)}, cose.Context{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	epk := bytes.Index(message, []byte{0xa3, 0x01, 0x01, 0x20, 0x04, 0x21, 0x58, 0x20})
+	if epk < 0 {
+		t.Fatal("no ephemeral key found")
+	}
+	private := append(bytes.Clone(message[:epk]), 0xa4)
+	private = append(private, message[epk+1:epk+40]...)
+	private = append(append(private, 0x23, 0x58, 0x20), make([]byte, 32)...) // -4: d
+	private = append(private, message[epk+40:]...)
+	_, err = cose.Decrypt(nil, private, cose.WithX25519(bob, nil, a), cose.Context{})
+	wantFault(t, err, fault.Malformed)
 }
 
 // A static agreement without anything fresh gives the same key for every message (RFC 9053 §6.3.1).
