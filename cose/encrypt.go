@@ -113,6 +113,7 @@ func Decrypt(dst, message []byte, with Opener, c Context) ([]byte, error) {
 		return nil, wrapError(err)
 	}
 	defer wipe()
+	o.Exact = c.Type != ""
 	if o.From != nil && m.Recipients() > 1 {
 		return nil, fmt.Errorf("cose: a static recipient among others: %w", fault.Malformed)
 	}

@@ -254,6 +254,7 @@ func TestNoncesTravel(t *testing.T) {
 	bob := ecdh.Generate()
 	a := parties
 	a.Sender.Nonce, a.Receiver.Nonce = []byte("n1"), []byte("n2")
+	place := cose.Context{AAD: place.AAD} // a standard message
 	message, err := cose.Encrypt(nil, []byte("hi"), []cose.Recipient{cose.ToX25519(bob.Public(), nil, a)}, place)
 	if err != nil {
 		t.Fatal(err)
@@ -269,6 +270,23 @@ func TestNoncesTravel(t *testing.T) {
 	}
 	_, err = cose.Decrypt(nil, bare, cose.WithX25519(bob, nil, a), place) // the expected nonces did not travel
 	wantFault(t, err, fault.Malformed)
+	c := cose.Bind("a/b")
+	for name, a := range map[string]cose.Agreement{ // own messages: no nonce travels that is not expected
+		"sender's":   {Sender: cose.Party{Nonce: []byte("n")}},
+		"receiver's": {Receiver: cose.Party{Nonce: []byte("n")}},
+	} {
+		own, err := cose.Encrypt(nil, nil, []cose.Recipient{cose.ToX25519(bob.Public(), nil, a)}, c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := cose.Decrypt(nil, own, cose.WithX25519(bob, nil, a), c); err != nil {
+			t.Errorf("%s nonce, expected: %v", name, err)
+		}
+		_, err = cose.Decrypt(nil, own, cose.WithX25519(bob, nil, cose.Agreement{}), c)
+		if !errors.Is(err, fault.Malformed) {
+			t.Errorf("%s nonce, not expected: %v", name, err)
+		}
+	}
 	a.Receiver.Nonce = []byte("n3")
 	_, err = cose.Decrypt(nil, message, cose.WithX25519(bob, nil, a), place)
 	wantFault(t, err, fault.Malformed)

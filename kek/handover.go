@@ -3,6 +3,7 @@ package kek
 import (
 	"crypto/rand"
 	"crypto/sha256"
+	"crypto/subtle"
 	"fmt"
 
 	"github.com/sottokit/sotto/cose"
@@ -111,6 +112,9 @@ func Accept(grant, request []byte, me *ecdh.PrivateKey, self, manager *cose.Veri
 	if err != nil {
 		return nil, fmt.Errorf("kek: grant: %w", err)
 	}
+	if info, err := cose.Inspect(sealed); err != nil || len(info.Opens) != 1 {
+		return nil, fmt.Errorf("kek: grant: not sealed to one recipient: %w", fault.Malformed)
+	}
 	coseKey, err := cose.Decrypt(nil, sealed, cose.WithX25519(me, nil, h.agreement()), h.sealed())
 	if err != nil {
 		return nil, fmt.Errorf("kek: grant: %w", err)
@@ -119,6 +123,10 @@ func Accept(grant, request []byte, me *ecdh.PrivateKey, self, manager *cose.Veri
 	k, err := cose.ParseKey(coseKey)
 	if err != nil {
 		return nil, fmt.Errorf("kek: grant: %w", err)
+	}
+	if again, err := k.ExportSecretCOSEKey(); err != nil || subtle.ConstantTimeCompare(again, coseKey) != 1 {
+		k.Destroy()
+		return nil, fmt.Errorf("kek: grant: key not in deterministic form: %w", fault.Malformed)
 	}
 	return checked(k)
 }

@@ -168,6 +168,68 @@ func TestEveryChangedVerdictOfDMsgFails(t *testing.T) {
 	}
 }
 
+// sottoFile returns the cases of one kind of sotto's own formats, and what must be refused of them.
+func sottoFile(t *testing.T, kind string) any {
+	t.Helper()
+	file := read(t, "testdata/vectors/sotto_keys.json")
+	names := map[string]bool{}
+	shorten(t, file, "cases", func(c any) bool {
+		keep := field[string](t, c, "kind") == kind
+		if keep {
+			names[field[string](t, c, "name")] = true
+		}
+		return keep
+	})
+	shorten(t, file, "refused", func(r any) bool { return names[field[string](t, r, "of")] })
+	return file
+}
+
+func TestEveryChangedValueOfSottoFails(t *testing.T) {
+	for kind := range sottoKinds {
+		file := sottoFile(t, kind)
+		first := field[[]any](t, file, "refused")[0]
+		shorten(t, file, "refused", func(r any) bool { return field[string](t, r, "name") == field[string](t, first, "name") })
+		mustFail(t, "sotto_keys", file, func(l leaf) (any, bool) {
+			if strings.HasPrefix(l.path, "refused/") {
+				return nil, false
+			}
+			if number, ok := l.value.(float64); ok {
+				return number + 1, true
+			}
+			return anyHex(l)
+		})
+	}
+}
+
+func TestEveryChangedFaultOfSottoFails(t *testing.T) {
+	file := read(t, "testdata/vectors/sotto_keys.json")
+	refused := field[[]any](t, file, "refused")
+	for _, r := range refused {
+		r.(map[string]any)["fault"] = "expired"
+	}
+	if n := count(runBytes("sotto_keys", encode(t, file))); n.failed != len(refused) {
+		t.Errorf("%+v, want %d failed", n, len(refused))
+	}
+}
+
+func TestRefusedCaseOfSottoIsBrokenInOneField(t *testing.T) {
+	for name, change := range map[string]map[string]any{
+		"nothing":         {},
+		"to itself":       {"kind": "sealed"},
+		"two fields":      {"aad": "00", "secret": strings.Repeat("00", 32)},
+		"an absent field": {"ad": "00"},
+		"a type":          {"aad": 0},
+		"nothing of note": {"iv": strings.Repeat("00", 12)}, // which a reader takes from the message: it opens
+	} {
+		file := sottoFile(t, "sealed")
+		refused := field[[]any](t, file, "refused")[0].(map[string]any)
+		refused["change"] = change
+		if n := count(runBytes("sotto_keys", encode(t, file))); n.failed != 1 {
+			t.Errorf("change of %s: %+v, want one failed case", name, n)
+		}
+	}
+}
+
 func TestEveryChangedValueOfTheRFCsFails(t *testing.T) {
 	const dir = "testdata/rfc-vectors/"
 	for _, base := range []string{"rfc3394-aes-kw", "rfc7914-pbkdf2-sha256", "rfc8439-chacha20poly1305"} {

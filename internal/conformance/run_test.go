@@ -20,6 +20,7 @@ func TestOwnVectorsPass(t *testing.T) {
 		"dmsg_encrypt0_edge": {22, 0, 0},
 		"dmsg_cosekey_edge":  {7, 0, 0},
 		"vetkd_mk3":          {3, 0, 0},
+		"sotto_keys":         {301, 0, 0},
 
 		"rfc3394-aes-kw":               {6, 0, 0},
 		"rfc5869-hkdf":                 {3, 0, 4}, // SHA-1
@@ -86,6 +87,8 @@ func TestWhatIsNoVectorFileIsNeverAPass(t *testing.T) {
 		`{"kdf_info": "", "vectors": []}`, `{"kdf_info": "", "vectors": [{}]}`,
 		`{"constants": {"key_id_text": "a", "key_id_cbor": {"hex": "6161"}}, "cases": []}`,
 		`{"constants": {"key_id_text": "a", "key_id_cbor": {"hex": "6161"}}, "cases": [{}]}`,
+		`{"cases": [], "refused": []}`, `{"cases": [{}], "refused": [{}]}`, `{"cases": [null], "refused": [null]}`,
+		`{"cases": [{"name": "a", "kind": "kek"}], "refused": [{"of": "a", "change": {"kind": "dek"}, "fault": "damaged"}]}`,
 		`{"enc_structure_empty_aad": {"hex": ""}, "cases": [], "setting_paths": [], "kek_setting_key_cases": []}`,
 	}
 	for base := range drivers {

@@ -37,6 +37,7 @@ var drivers = map[string]driver{
 	"dmsg_encrypt0_edge": dmsgEncrypt0Edge,
 	"dmsg_cosekey_edge":  dmsgKeyEdge,
 	"vetkd_mk3":          vetkdMasterKeys,
+	"sotto_keys":         sottoKeys,
 
 	"aes_gcm_test":           wycheproofAEAD("A128GCM", "A192GCM", "A256GCM"),
 	"chacha20_poly1305_test": wycheproofAEAD("ChaCha-Poly1305"),

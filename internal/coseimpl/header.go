@@ -98,6 +98,12 @@ func parameterError(label int64, err error) error {
 	return fmt.Errorf("parameter %d: %w", label, err)
 }
 
+// carries reports whether the header has the label.
+func (h Header) carries(label int64) bool {
+	_, ok := h.Find(label)
+	return ok
+}
+
 // has reports whether the header has exactly the given labels.
 func (h Header) has(labels ...int64) bool {
 	if len(h) != len(labels) {

@@ -122,6 +122,7 @@ type Opener struct {
 	Mine  Agreer // sources FromEphemeral, FromStatic: the recipient's private key
 	From  Header // FromStatic: the sender's public COSE_Key, known beforehand
 	KDF   KDF
+	Exact bool // own message: no nonce travels but the expected ones, and the one of a static sender
 }
 
 // received is a decoded COSE_recipient.
@@ -221,7 +222,12 @@ func (rec *received) contentKey(t *Table, content *ContentAlgorithm, o *Opener) 
 		return nil, fmt.Errorf("a key where the algorithm has none: %w", fault.Malformed)
 	}
 	kdf := o.KDF
-	if err := kdf.receive(slices.Concat(rec.Protected, rec.Unprotected)); err != nil {
+	sent := slices.Concat(rec.Protected, rec.Unprotected)
+	if o.Exact && (kdf.V.Nonce == nil && sent.carries(HeaderPartyV-1) ||
+		kdf.U.Nonce == nil && sent.carries(HeaderPartyU-1) && alg.Source != FromStatic) {
+		return nil, fmt.Errorf("a nonce that was not expected: %w", fault.Malformed)
+	}
+	if err := kdf.receive(sent); err != nil {
 		return nil, err
 	}
 	if alg.Source == FromStatic && !t.BareStatic && kdf.bare() {
