@@ -71,6 +71,25 @@ func TestEncrypt0RoundTrips(t *testing.T) {
 	})
 }
 
+// A key keeps the form it used last; going back and forth between forms must not confuse it.
+func TestOneKeyServesManyForms(t *testing.T) {
+	k := generate(t, cose.A256GCM)
+	forms := []cose.Context{place, cose.Bind("acme/v1.file"), {}, {Untagged: true}, {Type: place.Type, AAD: place.AAD, Untagged: true}}
+	for range 3 {
+		for i, c := range forms {
+			message, err := k.Encrypt0(nil, []byte("hi"), c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for j, other := range forms {
+				if got, err := k.Decrypt0(nil, message, other); (err == nil) != (i == j) || i == j && string(got) != "hi" {
+					t.Errorf("form %d as form %d: %q, %v", i, j, got, err)
+				}
+			}
+		}
+	}
+}
+
 func TestDecrypt0RefusesEveryFlippedBitAndEveryCut(t *testing.T) {
 	for _, c := range []cose.Context{place, {AAD: []byte("aad")}} {
 		k := generate(t, cose.A256GCM)
@@ -171,6 +190,7 @@ func TestEncrypt0ChecksItsContext(t *testing.T) {
 		"AAD of another":   {Type: "a/b", AAD: cose.Bind("a/c").AAD},
 		"AAD of a longer":  {Type: "a/b", AAD: cose.Bind("a/bcd").AAD},
 		"AAD, long head":   {Type: "a/b", AAD: append([]byte{0x81, 0x78, 0x03}, "a/b"...)},
+		"AAD, other head":  {Type: "a/" + strings.Repeat("b", 30), AAD: append([]byte{0x81, 0x78, 33}, "a/"+strings.Repeat("b", 31)...)},
 		"AAD cut":          {Type: "a/b", AAD: cose.Bind("a/b").AAD[:4]},
 		"AAD not an array": {Type: "a/b", AAD: wire.AppendText(nil, "a/b")},
 		"AAD empty array":  {Type: "a/b", AAD: append([]byte{0x80}, cose.Bind("a/b").AAD[1:]...)},
