@@ -17,8 +17,8 @@ import (
 //	16([<<{1: alg, 16: c.Type}>>, {5: IV}, ciphertext])
 //
 // without the typ when there is none, without the tag when c is Untagged. It allocates nothing when dst has room for
-// plaintext, 100 bytes, twice c.Type and c.AAD. dst must overlap neither plaintext nor c.AAD (fault.Misuse). More than MaxPlaintext bytes, or MaxSeals
-// messages, are fault.OverLimit.
+// plaintext, 100 bytes, twice c.Type and c.AAD. dst must overlap neither plaintext nor c.AAD (fault.Misuse). More than
+// MaxPlaintext bytes, or MaxSeals messages, are fault.OverLimit.
 func (k *Key) Encrypt0(dst, plaintext []byte, c Context) ([]byte, error) {
 	aead, err := k.content()
 	if err != nil {

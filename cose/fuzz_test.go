@@ -6,16 +6,10 @@ import (
 
 	"github.com/sottokit/sotto/cose"
 	"github.com/sottokit/sotto/ecdh"
-	"github.com/sottokit/sotto/fault"
+	"github.com/sottokit/sotto/internal/faulttest"
 )
 
-// wantCode fails when an error that hostile input caused carries no code, or one that blames the caller.
-func wantCode(t *testing.T, err error) {
-	t.Helper()
-	if err != nil && (fault.Of(err) == 0 || fault.Of(err) == fault.Misuse) {
-		t.Errorf("error %v has code %d", err, fault.Of(err))
-	}
-}
+var wantCode = faulttest.FromInput
 
 func FuzzDecrypt0(f *testing.F) {
 	k, err := cose.NewKey(cose.A256GCM, bytes.Repeat([]byte{7}, 32))

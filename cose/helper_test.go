@@ -1,11 +1,10 @@
 package cose_test
 
 import (
-	"errors"
 	"testing"
 
 	"github.com/sottokit/sotto/cose"
-	"github.com/sottokit/sotto/fault"
+	"github.com/sottokit/sotto/internal/faulttest"
 )
 
 func generate(t testing.TB, a cose.Algorithm) *cose.Key {
@@ -17,9 +16,4 @@ func generate(t testing.TB, a cose.Algorithm) *cose.Key {
 	return k
 }
 
-func wantFault(t testing.TB, err error, want fault.Code) {
-	t.Helper()
-	if !errors.Is(err, want) {
-		t.Errorf("error is %v, want %s", err, want.Name())
-	}
-}
+var wantFault = faulttest.Want

@@ -5,6 +5,7 @@ import (
 	"crypto/cipher"
 	"crypto/rand"
 	"crypto/sha256"
+	"crypto/subtle"
 	"fmt"
 	"sync/atomic"
 
@@ -68,6 +69,22 @@ func ParseKey(coseKey []byte) (*Key, error) {
 	return newKey(coseimpl.SymmetricKey{
 		Alg: k.Alg, KID: bytes.Clone(k.KID), BaseIV: bytes.Clone(k.BaseIV), K: bytes.Clone(k.K),
 	}, fault.Malformed)
+}
+
+// ParseOwnKey takes a key as sotto writes it inside of its own messages: as ParseKey, and in exactly the form of
+// ExportSecretCOSEKey.
+func ParseOwnKey(coseKey []byte) (*Key, error) {
+	k, err := ParseKey(coseKey)
+	if err != nil {
+		return nil, err
+	}
+	again, err := k.ExportSecretCOSEKey()
+	defer clear(again)
+	if err != nil || subtle.ConstantTimeCompare(again, coseKey) != 1 {
+		k.Destroy()
+		return nil, fmt.Errorf("cose: COSE_Key is not in deterministic form: %w", fault.Malformed)
+	}
+	return k, nil
 }
 
 // newKey owns what s holds. wrong is the code for an algorithm that a Key cannot have.

@@ -70,7 +70,7 @@ const maxWrappedKey = 1024
 
 // WrapKey seals inner under k:
 //
-//	KEK || C = HKDF-SHA-256(secret of k, no salt, ["sotto/v1.key-wrap", h'alg'], 64)
+//	KEK || C = HKDF-SHA-256(secret of k, no salt, ["sotto/v1.key-wrap", <<alg of k>>], 64)
 //	wrapped  = Encrypt0(KEK, A256GCM) of the COSE_Key of inner, protected {1: 3, 16: "sotto/v1.key-wrap", -70004: C},
 //	           external_aad ["sotto/v1.key-wrap", aad]
 //
@@ -95,7 +95,7 @@ func (k *Key) wrap(coseKey, aad []byte) ([]byte, error) {
 	if err != nil {
 		return nil, wrapError(err)
 	}
-	if err := k.countSeal(); err != nil { // k has wrapped, so it is not nil
+	if err := k.countSeal(); err != nil {
 		return nil, err
 	}
 	iv := make([]byte, ivSize)
@@ -144,15 +144,7 @@ func (k *Key) UnwrapKey(wrapped, aad []byte) (*Key, error) {
 		return nil, fmt.Errorf("cose: wrapped key: %w", err)
 	}
 	defer clear(plaintext)
-	inner, err := ParseKey(plaintext)
-	if err != nil {
-		return nil, err
-	}
-	if again, err := inner.ExportSecretCOSEKey(); err != nil || subtle.ConstantTimeCompare(again, plaintext) != 1 {
-		inner.Destroy()
-		return nil, fmt.Errorf("cose: wrapped key: not in deterministic form: %w", fault.Malformed)
-	}
-	return inner, nil
+	return ParseOwnKey(plaintext)
 }
 
 // wrapping derives the key that wraps and the commitment to k.

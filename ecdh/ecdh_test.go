@@ -4,7 +4,6 @@ import (
 	"bytes"
 	stdecdh "crypto/ecdh"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/sottokit/sotto/ecdh"
 	"github.com/sottokit/sotto/fault"
+	"github.com/sottokit/sotto/internal/faulttest"
 	"github.com/sottokit/sotto/internal/ratio"
 )
 
@@ -26,12 +26,7 @@ func unhex(t testing.TB, s string) []byte {
 	return b
 }
 
-func wantFault(t testing.TB, err error, want fault.Code) {
-	t.Helper()
-	if !errors.Is(err, want) {
-		t.Errorf("error is %v, want %s", err, want.Name())
-	}
-}
+var wantFault = faulttest.Want
 
 func private(t testing.TB, b []byte) *ecdh.PrivateKey {
 	t.Helper()

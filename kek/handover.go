@@ -3,7 +3,6 @@ package kek
 import (
 	"crypto/rand"
 	"crypto/sha256"
-	"crypto/subtle"
 	"fmt"
 
 	"github.com/sottokit/sotto/cose"
@@ -120,13 +119,9 @@ func Accept(grant, request []byte, me *ecdh.PrivateKey, self, manager *cose.Veri
 		return nil, fmt.Errorf("kek: grant: %w", err)
 	}
 	defer clear(coseKey)
-	k, err := cose.ParseKey(coseKey)
+	k, err := cose.ParseOwnKey(coseKey)
 	if err != nil {
 		return nil, fmt.Errorf("kek: grant: %w", err)
-	}
-	if again, err := k.ExportSecretCOSEKey(); err != nil || subtle.ConstantTimeCompare(again, coseKey) != 1 {
-		k.Destroy()
-		return nil, fmt.Errorf("kek: grant: key not in deterministic form: %w", fault.Malformed)
 	}
 	return checked(k)
 }

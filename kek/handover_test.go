@@ -10,6 +10,7 @@ import (
 	"github.com/sottokit/sotto/cose"
 	"github.com/sottokit/sotto/ecdh"
 	"github.com/sottokit/sotto/fault"
+	"github.com/sottokit/sotto/internal/faulttest"
 	"github.com/sottokit/sotto/internal/wire"
 	"github.com/sottokit/sotto/kek"
 )
@@ -287,13 +288,7 @@ func TestRequestsDiffer(t *testing.T) {
 	}
 }
 
-// wantCode fails when an error that hostile input caused carries no code, or one that blames the caller.
-func wantCode(t *testing.T, err error) {
-	t.Helper()
-	if err != nil && (fault.Of(err) == 0 || fault.Of(err) == fault.Misuse) {
-		t.Errorf("error %v has code %d", err, fault.Of(err))
-	}
-}
+var wantCode = faulttest.FromInput
 
 // FuzzGrant takes the input as a whole request, and as what a hostile member signs.
 func FuzzGrant(f *testing.F) {

@@ -3,7 +3,6 @@ package kek_test
 import (
 	"bytes"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -11,15 +10,11 @@ import (
 	"github.com/sottokit/sotto/cose"
 	"github.com/sottokit/sotto/dek"
 	"github.com/sottokit/sotto/fault"
+	"github.com/sottokit/sotto/internal/faulttest"
 	"github.com/sottokit/sotto/kek"
 )
 
-func wantFault(t testing.TB, err error, want fault.Code) {
-	t.Helper()
-	if !errors.Is(err, want) {
-		t.Errorf("error is %v, want %s", err, want.Name())
-	}
-}
+var wantFault = faulttest.Want
 
 func wrapper(t testing.TB, a cose.Algorithm) *cose.Key {
 	t.Helper()

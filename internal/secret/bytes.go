@@ -1,18 +1,21 @@
+// Package secret holds what every secret of sotto has in common: it dies on request, it never prints itself, and it is
+// compared in constant time.
 package secret
 
 import (
 	"bytes"
 	"crypto/subtle"
 	"fmt"
+	"sync"
 
 	"github.com/sottokit/sotto/fault"
 )
 
-// Bytes is a secret byte string that can be destroyed. It is safe for concurrent use. The zero value and nil are
-// destroyed ones.
+// Bytes is a secret byte string that can be destroyed while others use it. It is safe for concurrent use. The zero value
+// and nil are destroyed ones.
 type Bytes struct {
-	life Life
-	box  *box
+	mu  sync.RWMutex
+	box *box // nil after Destroy
 }
 
 // box keeps the bytes one pointer further away than package fmt goes: under a verb that does not fit (%s of a struct that
@@ -23,22 +26,22 @@ type box struct{ b []byte }
 func Copy(b []byte) *Bytes { return Own(bytes.Clone(b)) }
 
 // Own returns a new secret that holds b itself: the caller gives it away.
-func Own(b []byte) *Bytes {
-	s := &Bytes{box: &box{b}}
-	s.life.Birth()
-	return s
-}
+func Own(b []byte) *Bytes { return &Bytes{box: &box{b}} }
 
 // Use calls f with the secret bytes, which f must not keep. It fails with fault.DestroyedKey after Destroy, and with
-// whatever f returns. f must not use another secret (see Life).
+// whatever f returns.
+//
+// Uses must not nest, not even of two different secrets: a Destroy that waits in between would block both for ever. What
+// needs two secrets exports one first.
 func (s *Bytes) Use(f func(b []byte) error) error {
 	if s == nil {
 		return fault.DestroyedKey
 	}
-	if err := s.life.Begin(); err != nil {
-		return err
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.box == nil {
+		return fault.DestroyedKey
 	}
-	defer s.life.End()
 	return f(s.box.b)
 }
 
@@ -72,7 +75,13 @@ func (s *Bytes) Equal(other *Bytes) bool {
 
 // Destroy wipes the secret. It waits for running uses and is idempotent.
 func (s *Bytes) Destroy() {
-	if s != nil {
-		s.life.Kill(func() { clear(s.box.b) })
+	if s == nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.box != nil {
+		clear(s.box.b)
+		s.box = nil
 	}
 }

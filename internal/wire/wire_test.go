@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/sottokit/sotto/fault"
+	"github.com/sottokit/sotto/internal/faulttest"
 	"github.com/sottokit/sotto/internal/wire"
 )
 
@@ -22,12 +23,7 @@ func unhex(t testing.TB, s string) []byte {
 	return b
 }
 
-func wantFault(t testing.TB, err error, want fault.Code) {
-	t.Helper()
-	if !errors.Is(err, want) {
-		t.Errorf("error is %v, want %s", err, want.Name())
-	}
-}
+var wantFault = faulttest.Want
 
 // Encodings of RFC 8949 Appendix A, and the boundaries between head lengths.
 func TestAppendWritesTheShortestForm(t *testing.T) {
