@@ -22,9 +22,6 @@ type Bytes struct {
 // holds a key) it follows unexported pointers, past every method.
 type box struct{ b []byte }
 
-// Copy returns a new secret that holds a copy of b; the caller still owns b.
-func Copy(b []byte) *Bytes { return Own(bytes.Clone(b)) }
-
 // Own returns a new secret that holds b itself: the caller gives it away.
 func Own(b []byte) *Bytes { return &Bytes{box: &box{b}} }
 
