@@ -109,7 +109,7 @@ func TestNothingPrintsASecret(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	outputs := []string{log.String(), string(asJSON), k.String(), k.GoString()}
+	outputs := []string{log.String(), string(asJSON), k.String(), k.GoString(), slog.AnyValue(slog.LogValuer(k)).Resolve().String()}
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d"} {
 		outputs = append(outputs, fmt.Sprintf(verb, k), fmt.Sprintf(verb, *k), fmt.Sprintf(verb, []*key{k})[1:])
 	}
