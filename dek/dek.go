@@ -73,7 +73,8 @@ func context(buf, aad []byte) cose.Context {
 
 // Seal appends the sealed plaintext to dst and returns the result, a COSE_Encrypt0 with a random IV (cose.Key.Encrypt0).
 // It opens only with the same aad. It allocates nothing when dst has room for the message and 250 bytes more and aad has up
-// to 100 bytes. dst must not overlap plaintext (fault.Misuse). Over MaxSeal bytes, or cose.MaxSeals calls, are fault.OverLimit.
+// to 100 bytes. dst must not overlap plaintext (fault.Misuse). Over MaxSeal bytes, or cose.MaxSeals calls, are
+// fault.OverLimit.
 func (k *Key) Seal(dst, plaintext, aad []byte) ([]byte, error) {
 	if len(plaintext) > MaxSeal || len(aad) > MaxAAD {
 		return nil, fmt.Errorf("dek: plaintext of %d and aad of %d bytes: %w", len(plaintext), len(aad), fault.OverLimit)
