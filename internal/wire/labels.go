@@ -17,6 +17,22 @@ const (
 	LabelKEKGrant    = "sotto/v1.kek-grant"    // a manager's signature over the answer
 	LabelKEKHandover = "sotto/v1.kek-handover" // the channel key in that answer, sealed to the member
 	LabelCombined    = "sotto/v1.combined"     // the static-static secret of two named parties
+
+	LabelRecovery     = "sotto/v1.recovery"      // what follows from a recovery key
+	LabelLockbox      = "sotto/v1.lockbox"       // a lockbox, and one slot of it
+	LabelLockboxSlot  = "sotto/v1.lockbox-slot"  // the key of a slot
+	LabelLockboxMAC   = "sotto/v1.lockbox-mac"   // the root's mark on all slots
+	LabelLockboxCheck = "sotto/v1.lockbox-check" // the hash that finds damage
+	LabelStore        = "sotto/v1.store"         // a stored value
+	LabelStoreName    = "sotto/v1.store-name"    // the hidden name of a stored value
+
+	LabelDevice       = "sotto/v1.device"       // a device record
+	LabelDeviceKey    = "sotto/v1.device-key"   // a device's messaging key of one generation
+	LabelDeviceLog    = "sotto/v1.device-log"   // an entry of a user's device log
+	LabelDeviceState  = "sotto/v1.device-state" // a device's private keys, for its own store
+	LabelAnchor       = "sotto/v1.anchor"       // what is published of a log
+	LabelRegistration = "sotto/v1.registration" // the answer to a server's nonce
+	LabelRoster       = "sotto/v1.roster"       // the devices of one conversation and epoch
 )
 
 // NewerLabel reports whether label belongs to a version of sotto's formats after this one.
