@@ -28,7 +28,7 @@ func Inspect(b []byte) (Info, error) {
 		return inspect("COSE_Encrypt0", tagged, &m.Buckets, len(m.Ciphertext)), nil
 	}
 	if m, err := coseimpl.ParseSign1(b, tagged); err == nil {
-		return inspect("COSE_Sign1", tagged, &m.Buckets, m.Size()), nil
+		return inspect("COSE_Sign1", tagged, &m.Buckets, len(m.Unverified())), nil
 	}
 	if m, err := coseimpl.ParseEncrypt(b, tagged); err == nil {
 		info := inspect("COSE_Encrypt", tagged, &m.Buckets, len(m.Ciphertext))

@@ -19,8 +19,11 @@ const (
 	HeaderStaticKey    = -2
 	HeaderStaticKeyID  = -3
 	HeaderSalt         = -20
-	HeaderPartyU       = -21 // identity; nonce and other follow at -22, -23
-	HeaderPartyV       = -24 // identity; nonce and other follow at -25, -26
+	HeaderPartyU       = -21    // identity; nonce and other follow at -22, -23
+	HeaderPartyV       = -24    // identity; nonce and other follow at -25, -26
+	HeaderSlotKind     = -70001 // of a slot (internal/slot): where its secret comes from
+	HeaderSlotSalt     = -70002 // of a slot: the salt of its secret and of its key
+	HeaderSlotParams   = -70003 // of a slot: an array, by kind
 	HeaderCommitment   = -70004
 )
 

@@ -48,7 +48,7 @@ func sign1Message(alg gocose.Algorithm, protected, payload []byte) *gocose.Sign1
 // Sign1 is a decoded COSE_Sign1, not yet verified.
 type Sign1 struct {
 	Buckets
-	payload   []byte // not exported: Verify gives it out
+	payload   []byte // not exported: Verify gives it out, or Unverified
 	signature []byte
 }
 
@@ -81,5 +81,6 @@ func (m *Sign1) Verify(v gocose.Verifier, external []byte) ([]byte, error) {
 	return m.payload, nil
 }
 
-// Size of the payload, in bytes. The payload itself is given out by Verify alone.
-func (m *Sign1) Size() int { return len(m.payload) }
+// Unverified is the payload before its signature was checked, for structures that are signed with a key of their own: the
+// key is read from here, then Verify says whether all of it holds.
+func (m *Sign1) Unverified() []byte { return m.payload }

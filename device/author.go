@@ -1,0 +1,219 @@
+package device
+
+import (
+	"bytes"
+	"fmt"
+	"time"
+
+	"crypto/ed25519"
+
+	"github.com/sottokit/sotto/cose"
+	"github.com/sottokit/sotto/fault"
+	"github.com/sottokit/sotto/recovery"
+)
+
+// What signs an entry leaves it pending in the Keys of this device (Keys.Pending): the caller stores them before the entry
+// goes to the server, and calls Keys.Settle with the log that the server then has. While an entry is pending no other one
+// is signed: fault.Misuse. What a log would refuse is refused here, with the same reason.
+
+// Found signs the first entry of a user's log, with this device as the first one and, unless it is nil, the recovery key.
+// The user's identity is this entry: it is done once.
+func (k *Keys) Found(r *recovery.Key, now time.Time) ([]byte, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if err := k.alive(); err != nil {
+		return nil, err
+	}
+	f := entryFields{Op: opRoot, Arg: &k.record.b}
+	var err error
+	if f.Recovery, err = recoveryPublic(r); err != nil {
+		return nil, err
+	}
+	return k.propose(newLog(k.record.fields.User), f, k.signer, now)
+}
+
+// Add signs that r is another device of the same user.
+func (l *Log) Add(by *Keys, r *Record, now time.Time) ([]byte, error) {
+	if r == nil {
+		return nil, fmt.Errorf("device: no record: %w", fault.Misuse)
+	}
+	return l.byDevice(by, entryFields{Op: opAdd, Arg: &r.b}, now)
+}
+
+// Revoke signs that an active device is no longer one; it may be the one that signs. What it signed in the log before
+// stays valid, and nothing that it signs later is.
+func (l *Log) Revoke(by *Keys, id ID, now time.Time) ([]byte, error) {
+	for _, at := range l.active {
+		if r := l.members[at].current(); r.fields.ID == id {
+			cert := r.cert[:]
+			return l.byDevice(by, entryFields{Op: opRevoke, Arg: &cert}, now)
+		}
+	}
+	return nil, fmt.Errorf("device: no active device of that ID: %w", fault.Misuse)
+}
+
+// Update signs a new record of this device, with the same ID and key and a suite that is not lower. The device signs under
+// it once the entry is settled.
+func (l *Log) Update(by *Keys, suite Suite, now time.Time) ([]byte, error) {
+	if by == nil {
+		return nil, errNoKeys
+	}
+	by.mu.Lock()
+	r, err := by.nextRecord(suite, now)
+	by.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
+	return l.byDevice(by, entryFields{Op: opUpdate, Arg: &r.b}, now)
+}
+
+// nextRecord signs a record to replace the present one. k.mu is held.
+func (k *Keys) nextRecord(suite Suite, now time.Time) (*Record, error) {
+	if err := k.alive(); err != nil {
+		return nil, err
+	}
+	created, err := seconds(now)
+	if err != nil {
+		return nil, err
+	}
+	seed, err := k.signer.ExportSecretSeed()
+	if err != nil {
+		return nil, fmt.Errorf("device: %w", err)
+	}
+	defer clear(seed)
+	key := ed25519.NewKeyFromSeed(seed)
+	defer clear(key)
+	f := k.record.fields
+	f.Suite, f.Created = suite, created
+	r, signer, err := newRecord(f, key)
+	if err != nil {
+		return nil, err
+	}
+	signer.Destroy()
+	return r, nil
+}
+
+// Recover signs with the recovery key that the device of keys, a new one, is the only device: all others are ended. next,
+// unless it is nil, is the recovery key from then on; keys keep the entry as pending.
+func (l *Log) Recover(by *recovery.Key, keys *Keys, next *recovery.Key, now time.Time) ([]byte, error) {
+	if keys == nil {
+		return nil, errNoKeys
+	}
+	signer, err := recoverySigner(by)
+	if err != nil {
+		return nil, err
+	}
+	defer signer.Destroy()
+	f := entryFields{Op: opRecover}
+	if f.Recovery, err = recoveryPublic(next); err != nil {
+		return nil, err
+	}
+	keys.mu.Lock()
+	defer keys.mu.Unlock()
+	if err := keys.alive(); err != nil {
+		return nil, err
+	}
+	f.Arg = &keys.record.b
+	return keys.propose(l, f, signer, now)
+}
+
+// SetRecovery signs that next is the recovery key. present is the one in force; it is nil, and the device signs, only when
+// none was ever set. keys keep the entry as pending.
+func (l *Log) SetRecovery(keys *Keys, present, next *recovery.Key, now time.Time) ([]byte, error) {
+	if next == nil {
+		return nil, fmt.Errorf("device: no recovery key: %w", fault.Misuse)
+	}
+	public, err := recoveryPublic(next)
+	if err != nil {
+		return nil, err
+	}
+	f := entryFields{Op: opSetRecovery, Recovery: public}
+	if present == nil {
+		return l.byDevice(keys, f, now)
+	}
+	if keys == nil {
+		return nil, errNoKeys
+	}
+	signer, err := recoverySigner(present)
+	if err != nil {
+		return nil, err
+	}
+	defer signer.Destroy()
+	keys.mu.Lock()
+	defer keys.mu.Unlock()
+	return keys.propose(l, f, signer, now)
+}
+
+// byDevice signs an entry with the key of this device.
+func (l *Log) byDevice(by *Keys, f entryFields, now time.Time) ([]byte, error) {
+	if by == nil {
+		return nil, errNoKeys
+	}
+	by.mu.Lock()
+	defer by.mu.Unlock()
+	return by.propose(l, f, by.signer, now)
+}
+
+var errNoKeys = fmt.Errorf("device: no keys: %w", fault.Misuse)
+
+// propose signs the next entry of l, checks it as everybody else will, and keeps it as pending. k.mu is held.
+func (k *Keys) propose(l *Log, f entryFields, signer *cose.Signer, now time.Time) ([]byte, error) {
+	if err := k.alive(); err != nil {
+		return nil, err
+	}
+	if l.user != k.record.fields.User {
+		return nil, fmt.Errorf("device: log of another user: %w", fault.Misuse)
+	}
+	if k.pending != nil {
+		return nil, fmt.Errorf("device: log entry %d is pending: %w", k.pending.Seq, fault.Misuse)
+	}
+	issued, err := seconds(now)
+	if err != nil {
+		return nil, err
+	}
+	f.User, f.Seq, f.Prev, f.Issued = l.user, uint64(len(l.hashes)), l.Pin().Head, issued
+	b, err := f.sign(signer)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := l.extend([][]byte{b}); err != nil {
+		return nil, err
+	}
+	if k.pending, err = readEntry(b); err != nil {
+		return nil, err
+	}
+	return bytes.Clone(b), nil
+}
+
+// recoverySigner is the recovery key as it signs in a log.
+func recoverySigner(r *recovery.Key) (*cose.Signer, error) {
+	if r == nil {
+		return nil, fmt.Errorf("device: no recovery key: %w", fault.Misuse)
+	}
+	seed, err := r.ExportSecretFor(recovery.ForLog)
+	if err != nil {
+		return nil, fmt.Errorf("device: %w", err)
+	}
+	defer clear(seed)
+	key := ed25519.NewKeyFromSeed(seed)
+	defer clear(key)
+	v, err := recoveryVerifier(key.Public().(ed25519.PublicKey))
+	if err != nil {
+		return nil, fmt.Errorf("device: %w", err)
+	}
+	return newSigner(seed, v.KeyID())
+}
+
+// recoveryPublic is the public half of a recovery key, nil for none.
+func recoveryPublic(r *recovery.Key) (*[ed25519.PublicKeySize]byte, error) {
+	if r == nil {
+		return nil, nil
+	}
+	signer, err := recoverySigner(r)
+	if err != nil {
+		return nil, err
+	}
+	defer signer.Destroy()
+	public := keyOf(signer.Verifier())
+	return &public, nil
+}

@@ -1,0 +1,160 @@
+package device
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"crypto/rand"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/sottokit/sotto/cose"
+	"github.com/sottokit/sotto/fault"
+	"github.com/sottokit/sotto/internal/secret"
+)
+
+// redacted keeps secrets out of everything that prints.
+type redacted = secret.Redacted
+
+// Keys are the private keys of this device: the Ed25519 key, the halves of its messaging keys that still live, and the
+// log entry that it signed and that is not in the log yet. They change when the device signs an entry or renews its
+// messaging key: the caller then stores ExportSecretState, in the same commit as what was made, before anything leaves the
+// device. They are safe for concurrent use. The zero value and destroyed Keys sign nothing.
+//
+// There is no call that signs what the caller likes: a device signs the structures of sotto and nothing else.
+type Keys struct {
+	_ [0]func()
+	redacted
+	mu        sync.Mutex
+	record    *Record
+	signer    *cose.Signer
+	messaging []*half // newest first
+	drained   uint64  // when the queue was last drained or the messaging key renewed, in Unix seconds; 0 for never
+	pending   *entry  // nil for none
+}
+
+// Generate makes the keys of a new device of user's, from crypto/rand, and signs its record. The messaging key is made by
+// Rotate.
+func Generate(user string, suite Suite, now time.Time) (*Keys, error) {
+	if err := checkUser(user, fault.Misuse); err != nil {
+		return nil, err
+	}
+	if suite != Classical && suite != Hybrid {
+		return nil, fmt.Errorf("device: suite %d: %w", uint64(suite), fault.Misuse)
+	}
+	created, err := seconds(now)
+	if err != nil {
+		return nil, err
+	}
+	f := recordFields{User: user, Suite: suite, Created: created}
+	rand.Read(f.ID[:])
+	seed := make([]byte, ed25519.SeedSize)
+	rand.Read(seed)
+	defer clear(seed)
+	return newKeys(f, seed)
+}
+
+// newKeys makes the keys of a device with a new record.
+func newKeys(f recordFields, seed []byte) (*Keys, error) {
+	key := ed25519.NewKeyFromSeed(seed)
+	defer clear(key)
+	r, signer, err := newRecord(f, key)
+	if err != nil {
+		return nil, err
+	}
+	return &Keys{redacted: secret.Redact("device.Keys", r.cert[:]), record: r, signer: signer}, nil
+}
+
+// Record returns the record under which the device signs now; nil when k is the zero value.
+func (k *Keys) Record() *Record {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.record
+}
+
+// Pending returns the log entry that this device signed and that is not settled yet, nil for none. It is offered to the
+// server again and again, always the same bytes: a device never signs two entries for one place of a log.
+func (k *Keys) Pending() []byte {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.pending == nil {
+		return nil
+	}
+	return bytes.Clone(k.pending.bytes)
+}
+
+// Settle takes the device's own log, as the server has it. When the place of the pending entry is taken, by that entry or
+// by another one, nothing is pending any more; and when it was a new record of this device, the device signs under it from
+// now on. It reports whether anything changed, which is then to be stored.
+func (k *Keys) Settle(served *Log) (bool, error) {
+	if served == nil {
+		return false, fmt.Errorf("device: no log: %w", fault.Misuse)
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.pending == nil || k.pending.Seq >= uint64(len(served.hashes)) {
+		return false, nil
+	}
+	if served.user != k.pending.User {
+		return false, fmt.Errorf("device: log of another user: %w", fault.Misuse)
+	}
+	if k.pending.Op == opUpdate && served.hashes[k.pending.Seq] == k.pending.hash {
+		if err := k.renew(*k.pending.Arg); err != nil {
+			return false, err
+		}
+	}
+	k.pending = nil
+	return true, nil
+}
+
+// renew makes the device sign under another record of the same key. k.mu is held.
+func (k *Keys) renew(record []byte) error {
+	r, err := ParseRecord(k.record.fields.User, record)
+	if err != nil {
+		return err
+	}
+	seed, err := k.signer.ExportSecretSeed()
+	if err != nil {
+		return fmt.Errorf("device: %w", err)
+	}
+	defer clear(seed)
+	signer, err := newSigner(seed, r.cert[:])
+	if err != nil {
+		return err
+	}
+	k.signer.Destroy()
+	k.record, k.signer = r, signer
+	return nil
+}
+
+// newSigner is the signer of an Ed25519 seed with a key ID.
+func newSigner(seed, keyID []byte) (*cose.Signer, error) {
+	key := ed25519.NewKeyFromSeed(seed)
+	defer clear(key)
+	s, err := cose.NewSigner(key, keyID)
+	if err != nil {
+		return nil, fmt.Errorf("device: %w", err)
+	}
+	return s, nil
+}
+
+// Destroy wipes all private keys. It is idempotent; later uses fail with fault.DestroyedKey.
+func (k *Keys) Destroy() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.signer != nil {
+		k.signer.Destroy()
+	}
+	for _, h := range k.messaging {
+		h.destroy()
+	}
+	k.messaging = nil
+}
+
+// alive refuses the zero value. k.mu is held.
+func (k *Keys) alive() error {
+	if k.record == nil {
+		return fmt.Errorf("device: %w", fault.DestroyedKey)
+	}
+	return nil
+}

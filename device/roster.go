@@ -1,0 +1,93 @@
+package device
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/sottokit/sotto/fault"
+	"github.com/sottokit/sotto/internal/wire"
+)
+
+// Roster is the set of devices that one conversation has in one epoch: every active device of each user's log. It is
+// immutable.
+type Roster struct {
+	_       [0]func()
+	hash    Hash
+	heads   []Head
+	certs   []CertID // ascending
+	records map[CertID]*Record
+	suite   Suite
+}
+
+// Head says up to where the log of a user counts.
+type Head struct {
+	User string
+	Pin  Pin
+}
+
+// NewRoster makes the roster of a conversation from the logs of its users, as they are; Log.At makes an earlier one. No
+// log, or two of one user, is fault.Misuse; more than MaxHeads users or MaxRoster devices are fault.OverLimit.
+func NewRoster(conversation Hash, epoch uint64, logs ...*Log) (*Roster, error) {
+	if len(logs) == 0 || epoch > maxInt {
+		return nil, fmt.Errorf("device: roster of %d logs: %w", len(logs), fault.Misuse)
+	}
+	if len(logs) > MaxHeads {
+		return nil, fmt.Errorf("device: roster of %d users: %w", len(logs), fault.OverLimit)
+	}
+	r := &Roster{records: map[CertID]*Record{}, suite: Hybrid}
+	for _, l := range logs {
+		if l == nil || len(l.hashes) == 0 {
+			return nil, fmt.Errorf("device: roster with a log that is none: %w", fault.Misuse)
+		}
+		r.heads = append(r.heads, Head{l.user, l.Pin()})
+		for _, record := range l.Active() {
+			r.certs = append(r.certs, record.cert)
+			r.records[record.cert] = record
+			r.suite = min(r.suite, record.fields.Suite)
+		}
+	}
+	if len(r.certs) > MaxRoster {
+		return nil, fmt.Errorf("device: roster of %d devices: %w", len(r.certs), fault.OverLimit)
+	}
+	slices.SortFunc(r.heads, func(a, b Head) int { return strings.Compare(a.User, b.User) })
+	for i := range r.heads[1:] {
+		if r.heads[i].User == r.heads[i+1].User {
+			return nil, fmt.Errorf("device: roster with a user twice: %w", fault.Misuse)
+		}
+	}
+	slices.SortFunc(r.certs, func(a, b CertID) int { return bytes.Compare(a[:], b[:]) })
+	r.hash = r.sum(conversation, epoch)
+	return r, nil
+}
+
+// sum is H(["sotto/v1.roster", conversation, epoch, [CertID, …]]).
+func (r *Roster) sum(conversation Hash, epoch uint64) Hash {
+	b := wire.AppendText(wire.AppendHead(nil, wire.MajorArray, 4), wire.LabelRoster)
+	b = wire.AppendBytes(b, conversation[:])
+	b = wire.AppendHead(b, wire.MajorUint, epoch)
+	b = wire.AppendHead(b, wire.MajorArray, uint64(len(r.certs)))
+	for _, c := range r.certs {
+		b = wire.AppendBytes(b, c[:])
+	}
+	return hash(b)
+}
+
+// Hash stands for the conversation, the epoch and every device.
+func (r *Roster) Hash() Hash { return r.hash }
+
+// Heads returns up to where each user's log counts, ascending by user ID.
+func (r *Roster) Heads() []Head { return slices.Clone(r.heads) }
+
+// Certs returns the IDs of all records, ascending.
+func (r *Roster) Certs() []CertID { return slices.Clone(r.certs) }
+
+// Suite returns the highest suite that every device can do.
+func (r *Roster) Suite() Suite { return r.suite }
+
+// Find returns the record of that ID if it is in the roster.
+func (r *Roster) Find(c CertID) (*Record, bool) {
+	record, ok := r.records[c]
+	return record, ok
+}

@@ -1,0 +1,174 @@
+package device
+
+import (
+	"bytes"
+	"fmt"
+	"time"
+
+	"github.com/sottokit/sotto/cose"
+	"github.com/sottokit/sotto/ecdh"
+	"github.com/sottokit/sotto/fault"
+)
+
+// How messaging keys come and go. An old private half opens what was sealed to it, so it lives as long as such messages
+// may arrive, and is then wiped: what was sealed to it opens for nobody any more.
+const (
+	RotateAfter = 7 * 24 * time.Hour // the age at which a messaging key is renewed
+	KeepFor     = 7 * 24 * time.Hour // time on line until a renewed key's private half is wiped
+	maxAway     = 24 * time.Hour     // between two drains, at most this long counts as on line
+	maxHalves   = 256                // private halves of one device
+)
+
+// half is the private half of a messaging key.
+type half struct {
+	public *MessagingKey
+	x25519 *ecdh.PrivateKey
+	hybrid *ecdh.HybridPrivateKey // nil in suite 1
+	online uint64                 // seconds on line since it was renewed
+}
+
+func (h *half) destroy() {
+	h.x25519.Destroy()
+	if h.hybrid != nil {
+		h.hybrid.Destroy()
+	}
+}
+
+// RotationDue reports whether the messaging key is to be renewed: there is none, it hangs on a record that was replaced, it
+// is RotateAfter old, or its date lies ahead by more than a day, because the clock was wrong then or is now.
+func (k *Keys) RotationDue(now time.Time) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if len(k.messaging) == 0 || k.messaging[0].public.fields.Cert != k.record.cert {
+		return true
+	}
+	age := now.Sub(time.Unix(int64(k.messaging[0].public.fields.Issued), 0))
+	return age >= RotateAfter || age < -maxAway
+}
+
+// Rotate makes a new messaging key and returns it signed, to be published once it is stored. l is the device's own log as
+// it knows it; a device that is not in it yet may rotate, too. published is the newest device-key that the server shows
+// for this device, nil for none: a device that was restored from an old copy goes on above it. It must be signed by this
+// device, else it is fault.UntrustedSigner.
+func (k *Keys) Rotate(l *Log, published []byte, now time.Time) ([]byte, error) {
+	issued, err := seconds(now)
+	if err != nil {
+		return nil, err
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if err := k.alive(); err != nil {
+		return nil, err
+	}
+	if l == nil || l.user != k.record.fields.User {
+		return nil, fmt.Errorf("device: log of another user: %w", fault.Misuse)
+	}
+	if len(k.messaging) == maxHalves {
+		return nil, fmt.Errorf("device: %d messaging keys are kept: %w", maxHalves, fault.OverLimit)
+	}
+	gen, err := k.nextGen(published)
+	if err != nil {
+		return nil, err
+	}
+	pin := l.Pin()
+	h, err := k.newHalf(deviceKeyFields{Cert: k.record.cert, Gen: gen, Issued: issued, Seq: pin.Seq, Head: pin.Head})
+	if err != nil {
+		return nil, err
+	}
+	k.messaging = append([]*half{h}, k.messaging...)
+	k.drained = issued // the time on line of the key that was renewed counts from here
+	return bytes.Clone(h.public.b), nil
+}
+
+// nextGen is one more than any generation that this device ever had or published. k.mu is held.
+func (k *Keys) nextGen(published []byte) (uint64, error) {
+	var gen uint64
+	if len(k.messaging) > 0 {
+		gen = k.messaging[0].public.fields.Gen + 1
+	}
+	if published == nil {
+		return gen, nil
+	}
+	m, s, err := readMessagingKey(published)
+	if err != nil {
+		return 0, err
+	}
+	// It may hang on an earlier record of this device, so the key ID is its own.
+	own, err := cose.NewVerifier(k.record.verifier.PublicKey(), s.kid)
+	if err != nil {
+		return 0, fmt.Errorf("device: device-key: %w", err)
+	}
+	if err := s.verify("device-key", own, deviceKeyContext(m.fields.Cert)); err != nil {
+		return 0, err
+	}
+	return max(gen, m.fields.Gen+1), nil
+}
+
+// newHalf makes a messaging key and signs its public half. k.mu is held.
+func (k *Keys) newHalf(f deviceKeyFields) (*half, error) {
+	h := &half{x25519: ecdh.Generate()}
+	f.X25519 = [ecdh.Size]byte(h.x25519.Public().Bytes())
+	if k.record.fields.Suite == Hybrid {
+		h.hybrid = ecdh.GenerateHybrid()
+		public := h.hybrid.Public().Bytes()
+		f.XWing = &public
+	}
+	b, err := sign("device-key", k.signer, f, deviceKeyContext(f.Cert))
+	if err == nil {
+		h.public, _, err = readMessagingKey(b)
+	}
+	if err != nil {
+		h.destroy()
+		return nil, err
+	}
+	return h, nil
+}
+
+// DeviceKey returns the newest device-key, signed, nil before the first Rotate. It is offered to the server until that has
+// it.
+func (k *Keys) DeviceKey() []byte {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if len(k.messaging) == 0 {
+		return nil
+	}
+	return k.messaging[0].public.Bytes()
+}
+
+// KeyIDs returns the IDs of the messaging keys whose private halves are kept, newest first.
+func (k *Keys) KeyIDs() []KeyID {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	ids := make([]KeyID, len(k.messaging))
+	for i, h := range k.messaging {
+		ids[i] = h.public.id
+	}
+	return ids
+}
+
+// Drained says that the device is on line and has received everything that waited for it. Each private half that was
+// renewed is wiped after KeepFor on line since then; of the time between two calls, at most a day counts. So a phone that
+// was off for a month still reads its queue, and no clock that jumps wipes a key. It returns how many were wiped; the
+// caller stores the Keys either way.
+func (k *Keys) Drained(now time.Time) (wiped int, err error) {
+	t, err := seconds(now)
+	if err != nil {
+		return 0, err
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	var online uint64
+	if k.drained > 0 && t > k.drained {
+		online = min(t-k.drained, uint64(maxAway/time.Second))
+	}
+	k.drained = t
+	for i := len(k.messaging) - 1; i > 0; i-- {
+		h := k.messaging[i]
+		if h.online += online; h.online >= uint64(KeepFor/time.Second) {
+			h.destroy()
+			k.messaging = append(k.messaging[:i], k.messaging[i+1:]...)
+			wiped++
+		}
+	}
+	return wiped, nil
+}
