@@ -80,14 +80,14 @@ type Seen struct {
 // StaleAfter is the age from which a messaging key is reported as stale.
 const StaleAfter = 30 * 24 * time.Hour
 
-// AcceptKey verifies a device-key against the log of its user. last is what was seen of the same device (by its ID)
-// before, nil for nothing.
+// AcceptKey verifies a device-key that is said to be of that device against the log of its user. last is what was seen of
+// the device before, nil for nothing.
 //
 // A lower generation than seen is fault.Rollback, the same one with other content fault.SenderReset: the device was
-// cloned. A key of a revoked device is fault.RevokedDevice. A key whose device knows more of the log than l, or another
+// cloned. A key of a revoked device is fault.RevokedDevice, of another device fault.UntrustedSigner. A key whose device knows more of the log than l, or another
 // entry than l has, is fault.TooFarAhead: fetch the log first, and seal nothing to that user until it agrees or the device
 // is revoked. A claim is never a fork. Everything else that is wrong is refused with its own reason.
-func (l *Log) AcceptKey(deviceKey []byte, last *Seen) (*MessagingKey, error) {
+func (l *Log) AcceptKey(of ID, deviceKey []byte, last *Seen) (*MessagingKey, error) {
 	m, s, err := readMessagingKey(deviceKey)
 	if err != nil {
 		return nil, err
@@ -95,6 +95,9 @@ func (l *Log) AcceptKey(deviceKey []byte, last *Seen) (*MessagingKey, error) {
 	r, err := l.Find(m.fields.Cert)
 	if err != nil {
 		return nil, err
+	}
+	if r.fields.ID != of {
+		return nil, fmt.Errorf("device: device-key of another device: %w", fault.UntrustedSigner)
 	}
 	if err := s.verify("device-key", r.verifier, deviceKeyContext(r.cert)); err != nil {
 		return nil, err

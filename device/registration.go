@@ -151,12 +151,9 @@ func (l *Log) registered(r *Record, f *registrationFields) (*Registered, error) 
 	if entry != f.Entry {
 		return nil, fmt.Errorf("device: registration: names an entry that does not admit the record: %w", fault.UntrustedSigner)
 	}
-	key, err := l.AcceptKey(f.DeviceKey, nil)
+	key, err := l.AcceptKey(r.fields.ID, f.DeviceKey, nil)
 	if err != nil {
 		return nil, fmt.Errorf("device: registration: %w", err)
-	}
-	if key.fields.Cert != r.cert {
-		return nil, fmt.Errorf("device: registration: device-key of another device: %w", fault.UntrustedSigner)
 	}
 	return &Registered{r, key}, nil
 }
