@@ -37,10 +37,11 @@ func NewRing(newest *Key, older ...*Key) (*Ring, error) {
 
 // WrapKey seals inner under the newest key.
 func (r *Ring) WrapKey(inner *cose.Key, aad []byte) ([]byte, error) {
-	if len(r.keys) == 0 {
+	keys := r.all()
+	if len(keys) == 0 {
 		return nil, fmt.Errorf("mk: empty ring: %w", fault.DestroyedKey)
 	}
-	return r.keys[0].WrapKey(inner, aad)
+	return keys[0].WrapKey(inner, aad)
 }
 
 // UnwrapKey opens wrapped with the key that it was sealed under, which its commitment names. None of the ring is
@@ -52,8 +53,8 @@ func (r *Ring) UnwrapKey(wrapped, aad []byte) (*cose.Key, error) {
 
 // unwrap also returns the position of the key that opened wrapped.
 func (r *Ring) unwrap(wrapped, aad []byte) (*cose.Key, int, error) {
-	err := error(fault.DestroyedKey) // of a zero Ring, which has no keys
-	for i, k := range r.keys {
+	err := error(fault.DestroyedKey) // of a ring without keys
+	for i, k := range r.all() {
 		switch inner, failed := k.UnwrapKey(wrapped, aad); {
 		case errors.Is(failed, fault.DestroyedKey): // out of use, as if it were not in the ring
 		case errors.Is(failed, fault.WrongSecret):
@@ -63,6 +64,14 @@ func (r *Ring) unwrap(wrapped, aad []byte) (*cose.Key, int, error) {
 		}
 	}
 	return nil, 0, err
+}
+
+// all are the keys of the ring, none for the zero value and nil, which are rings of destroyed keys.
+func (r *Ring) all() []*Key {
+	if r == nil {
+		return nil
+	}
+	return r.keys
 }
 
 // Wrapped is a wrapped key with the aad of its Wrapper call. For what kek.Key.Wrap and dek.Key.Wrap made that is kek.AAD and

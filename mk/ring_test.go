@@ -135,3 +135,19 @@ func TestRingRefuses(t *testing.T) {
 	_, err = mk.NewRing(newKey(t, 1), make([]*mk.Key, mk.MaxRing)...)
 	wantFault(t, err, fault.OverLimit)
 }
+
+func TestRingWithoutKeysIsADestroyedOne(t *testing.T) {
+	inner, err := cose.GenerateKey(cose.A256GCM)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range []*mk.Ring{nil, {}} {
+		_, err := r.WrapKey(inner, nil)
+		wantFault(t, err, fault.DestroyedKey)
+		_, err = r.UnwrapKey([]byte("anything"), nil)
+		wantFault(t, err, fault.DestroyedKey)
+		for _, renewed := range r.Rewrap(t.Context(), []mk.Wrapped{{Key: []byte("anything")}}) {
+			wantFault(t, renewed.Err, fault.DestroyedKey)
+		}
+	}
+}

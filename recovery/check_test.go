@@ -48,6 +48,23 @@ func TestEverySingleWrongCharacterIsFound(t *testing.T) {
 	}
 }
 
+// What is not of the alphabet is no symbol, whatever symbol should stand there.
+func TestEveryForeignCharacterIsFound(t *testing.T) {
+	for i := range groupSize {
+		for n := range 1 << 10 {
+			data := [dataSize]byte{byte(n & 31), byte(n >> 5)}
+			if i < dataSize {
+				data[i] = byte(n & 31)
+			}
+			group := sound(1, data)
+			group[i] = noSymbol
+			if checks(1, group) {
+				t.Fatalf("data %v: position %d may be foreign", data, i+1)
+			}
+		}
+	}
+}
+
 // Two symbols in two of the four data positions, or one in a data position whose check symbol changes places with it: all
 // of them, the two others zero.
 func TestEverySwapOfTwoCharactersInAGroupIsFound(t *testing.T) {
