@@ -5,6 +5,7 @@ import (
 	"context"
 	"testing"
 
+	"github.com/sottokit/sotto/cose"
 	"github.com/sottokit/sotto/fault"
 	"github.com/sottokit/sotto/mk"
 )
