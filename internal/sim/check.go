@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 
@@ -57,15 +58,25 @@ func (w *World) Peace() error {
 	}
 	// Three rounds: for what is pending to be offered, for what that changed, and for a fork to be fetched from its root.
 	for range 3 {
-		for _, u := range w.users {
-			for _, p := range u.Phones {
-				if err := w.meet(p); err != nil {
-					return err
-				}
+		if err := w.eachPhone(w.meet); err != nil {
+			return err
+		}
+	}
+	if err := w.eachPhone(w.checkAgrees); err != nil {
+		return err
+	}
+	return w.eachPhone(w.checkRotates)
+}
+
+func (w *World) eachPhone(f func(*Phone) error) error {
+	for _, u := range w.users {
+		for _, p := range u.Phones {
+			if err := f(p); err != nil {
+				return err
 			}
 		}
 	}
-	return w.checkPeace()
+	return nil
 }
 
 // meet lets a phone talk with the server about everybody.
@@ -86,22 +97,36 @@ func (w *World) meet(p *Phone) error {
 	return w.Net.Settle()
 }
 
-func (w *World) checkPeace() error {
+func (w *World) checkAgrees(p *Phone) error {
 	for _, u := range w.users {
-		for _, p := range u.Phones {
-			for _, other := range w.users {
-				log, l := w.Server.logs[other.Name], p.logs[other.Name]
-				if l == nil || l.Pin().Seq != uint64(len(log)-1) || l.Pin().Head != hash(log[len(log)-1]) {
-					return fmt.Errorf("%s does not hold the log of %s in the end", p, other.Name)
-				}
-				if p.frozen[other.Name] != nil {
-					return fmt.Errorf("%s still sees a fork of %s", p, other.Name)
-				}
-			}
-			if p.keys.Pending() != nil {
-				return fmt.Errorf("%s still offers an entry", p)
-			}
+		log, l := w.Server.logs[u.Name], p.logs[u.Name]
+		if l == nil || l.Pin().Seq != uint64(len(log)-1) || l.Pin().Head != hash(log[len(log)-1]) {
+			return fmt.Errorf("%s does not hold the log of %s in the end", p, u.Name)
 		}
+		if p.frozen[u.Name] != nil {
+			return fmt.Errorf("%s still sees a fork of %s", p, u.Name)
+		}
+	}
+	if p.keys.Pending() != nil {
+		return fmt.Errorf("%s still offers an entry", p)
+	}
+	return nil
+}
+
+// checkRotates lets an active phone renew its messaging key. The server takes it, whatever the phone forgot: its generation
+// is above every one that was published.
+func (w *World) checkRotates(p *Phone) error {
+	if _, err := p.logs[p.user].Find(p.keys.Record().Cert()); err != nil {
+		return nil // revoked, or never admitted
+	}
+	if err := p.Rotate(); err != nil {
+		return err
+	}
+	if err := w.Net.Settle(); err != nil {
+		return err
+	}
+	if !bytes.Equal(w.Server.keys[p.id], p.keys.DeviceKey()) {
+		return fmt.Errorf("the server refuses the new messaging key of %s", p)
 	}
 	return nil
 }

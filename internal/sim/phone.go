@@ -232,7 +232,7 @@ func (p *Phone) Offer() error {
 // Sign lets the phone sign an entry: f makes it from the own log. What cannot be done now is left.
 func (p *Phone) Sign(what string, f func(l *device.Log, now time.Time) ([]byte, error)) error {
 	l := p.logs[p.user]
-	if !p.on || !p.synced || l == nil || p.frozen[p.user] != nil || p.keys.Pending() != nil {
+	if !p.on || !p.synced || l == nil || p.frozen[p.user] != nil {
 		return nil
 	}
 	if _, err := f(l, p.w.now); err != nil {
