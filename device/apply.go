@@ -121,7 +121,7 @@ func (l *Log) signer(e *entry, r *Record) (*cose.Verifier, error) {
 // device is the active device that signs under kid.
 func (l *Log) device(kid []byte) (*Record, error) {
 	if len(kid) != len(CertID{}) {
-		return nil, fmt.Errorf("key ID of %d bytes: %w", len(kid), fault.Malformed)
+		return nil, fmt.Errorf("key ID of %d bytes: %w", len(kid), fault.UntrustedSigner)
 	}
 	return l.Find(CertID(kid))
 }

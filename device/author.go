@@ -14,7 +14,8 @@ import (
 
 // What signs an entry leaves it pending in the Keys of this device (Keys.Pending): the caller stores them before the entry
 // goes to the server, and calls Keys.Settle with the log that the server then has. While an entry is pending no other one
-// is signed: fault.Misuse. What a log would refuse is refused here, with the same reason.
+// is signed, nor ever a second one for the same place: fault.Misuse. What a log would refuse is refused here, with the
+// same reason.
 
 // Found signs the first entry of a user's log, with this device as the first one and, unless it is nil, the recovery key.
 // The user's identity is this entry: it is done once.
@@ -166,6 +167,9 @@ func (k *Keys) propose(l *Log, f entryFields, signer *cose.Signer, now time.Time
 	}
 	if k.pending != nil {
 		return nil, fmt.Errorf("device: log entry %d is pending: %w", k.pending.Seq, fault.Misuse)
+	}
+	if uint64(len(l.hashes)) < k.next {
+		return nil, fmt.Errorf("device: log entry %d was signed for before: %w", len(l.hashes), fault.Misuse)
 	}
 	issued, err := seconds(now)
 	if err != nil {

@@ -30,6 +30,7 @@ type Keys struct {
 	signer    *cose.Signer
 	messaging []*half // newest first
 	drained   uint64  // when the queue was last drained or the messaging key renewed, in Unix seconds; 0 for never
+	next      uint64  // the first place of the log that the device never signed for and settled
 	pending   *entry  // nil for none
 }
 
@@ -62,7 +63,7 @@ func newKeys(f recordFields, seed []byte) (*Keys, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Keys{redacted: secret.Redact("device.Keys", r.cert[:]), record: r, signer: signer}, nil
+	return &Keys{redacted: secret.Redact("device.Keys", f.ID[:]), record: r, signer: signer}, nil
 }
 
 // Record returns the record under which the device signs now; nil when k is the zero value.
@@ -92,6 +93,9 @@ func (k *Keys) Settle(served *Log) (bool, error) {
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	if err := k.alive(); err != nil {
+		return false, err
+	}
 	if k.pending == nil || k.pending.Seq >= uint64(len(served.hashes)) {
 		return false, nil
 	}
@@ -103,7 +107,7 @@ func (k *Keys) Settle(served *Log) (bool, error) {
 			return false, err
 		}
 	}
-	k.pending = nil
+	k.next, k.pending = k.pending.Seq+1, nil
 	return true, nil
 }
 
@@ -144,6 +148,7 @@ func (k *Keys) Destroy() {
 	defer k.mu.Unlock()
 	if k.signer != nil {
 		k.signer.Destroy()
+		k.signer = nil
 	}
 	for _, h := range k.messaging {
 		h.destroy()
@@ -151,9 +156,9 @@ func (k *Keys) Destroy() {
 	k.messaging = nil
 }
 
-// alive refuses the zero value. k.mu is held.
+// alive refuses destroyed keys and the zero value. k.mu is held.
 func (k *Keys) alive() error {
-	if k.record == nil {
+	if k.signer == nil {
 		return fmt.Errorf("device: %w", fault.DestroyedKey)
 	}
 	return nil

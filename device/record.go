@@ -130,7 +130,12 @@ func (r *Record) Suite() Suite { return r.fields.Suite }
 func (r *Record) Created() time.Time { return time.Unix(int64(r.fields.Created), 0) }
 
 // Verifier checks what the device signs under this record.
-func (r *Record) Verifier() *cose.Verifier { return r.verifier }
+func (r *Record) Verifier() *cose.Verifier {
+	if r.verifier == nil { // of a zero Record, under which nothing verifies
+		return &cose.Verifier{}
+	}
+	return r.verifier
+}
 
 // Bytes returns a copy of the signed record.
 func (r *Record) Bytes() []byte { return bytes.Clone(r.b) }

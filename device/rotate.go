@@ -89,19 +89,27 @@ func (k *Keys) nextGen(published []byte) (uint64, error) {
 	if published == nil {
 		return gen, nil
 	}
-	m, s, err := readMessagingKey(published)
+	m, err := k.readOwn(published)
 	if err != nil {
-		return 0, err
-	}
-	// It may hang on an earlier record of this device, so the key ID is its own.
-	own, err := cose.NewVerifier(k.record.verifier.PublicKey(), s.kid)
-	if err != nil {
-		return 0, fmt.Errorf("device: device-key: %w", err)
-	}
-	if err := s.verify("device-key", own, deviceKeyContext(m.fields.Cert)); err != nil {
 		return 0, err
 	}
 	return max(gen, m.fields.Gen+1), nil
+}
+
+// readOwn decodes a device-key that this device signed, under its present record or an earlier one.
+func (k *Keys) readOwn(deviceKey []byte) (*MessagingKey, error) {
+	m, s, err := readMessagingKey(deviceKey)
+	if err != nil {
+		return nil, err
+	}
+	own, err := cose.NewVerifier(k.record.verifier.PublicKey(), m.fields.Cert[:])
+	if err != nil {
+		return nil, fmt.Errorf("device: device-key: %w", err)
+	}
+	if err := s.verify("device-key", own, deviceKeyContext(m.fields.Cert)); err != nil {
+		return nil, err
+	}
+	return m, nil
 }
 
 // newHalf makes a messaging key and signs its public half. k.mu is held.
@@ -157,6 +165,9 @@ func (k *Keys) Drained(now time.Time) (wiped int, err error) {
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	if err := k.alive(); err != nil {
+		return 0, err
+	}
 	var online uint64
 	if k.drained > 0 && t > k.drained {
 		online = min(t-k.drained, uint64(maxAway/time.Second))

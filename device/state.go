@@ -1,6 +1,7 @@
 package device
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"fmt"
 
@@ -13,7 +14,7 @@ import (
 // The state of Keys, for the device's own sealed store:
 //
 //	["sotto/v1.device-state", record, Ed25519 seed, [[device-key, X25519, X-Wing seed | null, seconds on line] …], drained,
-//	 pending entry | null]
+//	 next place to sign for, pending entry | null]
 //
 // with the messaging keys newest first. It is written by hand, so that the encoder keeps no copy of a secret.
 
@@ -34,7 +35,7 @@ func (k *Keys) ExportSecretState() ([]byte, error) {
 	}
 	defer clear(seed)
 	b := make([]byte, 0, k.stateSize()) // with room, so that no copy of a secret is left behind
-	b = wire.AppendHead(b, wire.MajorArray, 6)
+	b = wire.AppendHead(b, wire.MajorArray, 7)
 	b = wire.AppendText(b, wire.LabelDeviceState)
 	b = wire.AppendBytes(b, k.record.b)
 	b = wire.AppendBytes(b, seed)
@@ -46,6 +47,7 @@ func (k *Keys) ExportSecretState() ([]byte, error) {
 		}
 	}
 	b = wire.AppendHead(b, wire.MajorUint, k.drained)
+	b = wire.AppendHead(b, wire.MajorUint, k.next)
 	if k.pending == nil {
 		return append(b, wire.Null), nil
 	}
@@ -105,10 +107,10 @@ func ParseKeys(state []byte) (*Keys, error) {
 }
 
 func (k *Keys) read(r *wire.Reader) error {
-	n := r.Array("device: state", 6)
+	n := r.Array("device: state", wire.MaxItems)
 	if label := r.Text("device: state: label", 64); wire.NewerLabel(label) {
 		return fmt.Errorf("device: state: %w", fault.UnsupportedVersion)
-	} else if r.Err() == nil && (label != wire.LabelDeviceState || n != 6) {
+	} else if r.Err() == nil && (label != wire.LabelDeviceState || n != 7) {
 		r.Fail("device: state", "another structure", fault.Malformed)
 	}
 	record, seed := r.Bytes("device: state: record", MaxRecord), r.Bytes("device: state: seed", ed25519.SeedSize)
@@ -124,8 +126,12 @@ func (k *Keys) read(r *wire.Reader) error {
 			return err
 		}
 		k.messaging = append(k.messaging, h)
+		if n := len(k.messaging); n > 1 && k.messaging[n-2].public.fields.Gen <= h.public.fields.Gen {
+			r.Fail("device: state: messaging keys", "not newest first", fault.Malformed)
+		}
 	}
 	k.drained = readUint(r, "device: state: drained")
+	k.next = readUint(r, "device: state: next")
 	return k.readPending(r)
 }
 
@@ -145,7 +151,7 @@ func (k *Keys) readIdentity(record, seed []byte) error {
 	if err != nil {
 		return err
 	}
-	k.record, k.signer, k.redacted = rec, signer, secret.Redact("device.Keys", rec.cert[:])
+	k.record, k.signer, k.redacted = rec, signer, secret.Redact("device.Keys", rec.fields.ID[:])
 	if !signer.Verifier().Equal(rec.verifier) {
 		return fmt.Errorf("device: state: seed is not of the record's key: %w", fault.Malformed)
 	}
@@ -169,7 +175,7 @@ func (k *Keys) readHalf(r *wire.Reader) (*half, error) {
 	if err := r.Err(); err != nil {
 		return nil, err
 	}
-	public, _, err := readMessagingKey(b)
+	public, err := k.readOwn(b)
 	if err != nil {
 		return nil, err
 	}
@@ -207,11 +213,19 @@ func (k *Keys) readPending(r *wire.Reader) error {
 	if err != nil {
 		return err
 	}
-	if e.User != k.record.fields.User || e.Op == opUpdate && e.Arg == nil {
+	record, _, err := e.record()
+	if err != nil {
+		return err
+	}
+	own := k.record.fields
+	if e.User != own.User || e.Op == opUpdate && (record.fields.ID != own.ID || record.fields.Ed25519 != own.Ed25519) {
 		return fmt.Errorf("%s: of another device: %w", what, fault.Malformed)
 	}
+	if bytes.Equal(e.kid, k.record.cert[:]) { // else the recovery key signed
+		err = e.verify("state: pending entry", k.record.verifier, userContext(wire.LabelDeviceLog, own.User))
+	}
 	k.pending = e
-	return nil
+	return err
 }
 
 func readUint(r *wire.Reader, what string) uint64 {

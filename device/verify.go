@@ -83,7 +83,7 @@ func (l *Log) Extend(entries [][]byte) (*Log, error) {
 	if first.Seq > held {
 		return nil, fmt.Errorf("device: log entry %d: entry %d comes first: %w", first.Seq, held, fault.TooFarAhead)
 	}
-	if first.Seq == held && first.Prev != l.Pin().Head {
+	if first.Seq > 0 && first.Prev != l.hashes[first.Seq-1] {
 		return nil, fmt.Errorf("device: log entry %d: follows another entry than the one held: %w", first.Seq, fault.TooFarAhead)
 	}
 	for i, b := range entries {
