@@ -221,7 +221,8 @@ func (k *Keys) readPending(r *wire.Reader) error {
 	if e.User != own.User || e.Op == opUpdate && (record.fields.ID != own.ID || record.fields.Ed25519 != own.Ed25519) {
 		return fmt.Errorf("%s: of another device: %w", what, fault.Malformed)
 	}
-	if bytes.Equal(e.kid, k.record.cert[:]) { // else the recovery key signed
+	byRecovery := e.Op == opRecover || e.Op == opSetRecovery && !bytes.Equal(e.kid, k.record.cert[:])
+	if !byRecovery {
 		err = e.verify("state: pending entry", k.record.verifier, userContext(wire.LabelDeviceLog, own.User))
 	}
 	k.pending = e

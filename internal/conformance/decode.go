@@ -30,6 +30,15 @@ type labelled struct {
 	Hex octets `json:"hex"`
 }
 
+// plain drops the type that reads hexadecimal.
+func plain(list []octets) [][]byte {
+	all := make([][]byte, len(list))
+	for i, b := range list {
+		all[i] = b
+	}
+	return all
+}
+
 // decode reads an object into the struct that v points to. A field that is absent or null is an error, unless its tag
 // says omitempty: an expectation that is not there must not count as met.
 func decode(object []byte, v any) error {
@@ -101,6 +110,14 @@ func caseName(what string, i int, object []byte) string {
 func equal(what string, have []byte, want octets) error {
 	if !bytes.Equal(have, want) {
 		return fmt.Errorf("%s is %x, want %x", what, abridged(have), abridged(want))
+	}
+	return nil
+}
+
+// same compares what is no byte string.
+func same[T comparable](what string, have, want T) error {
+	if have != want {
+		return fmt.Errorf("%s is %v, want %v", what, have, want)
 	}
 	return nil
 }

@@ -37,7 +37,10 @@ var drivers = map[string]driver{
 	"dmsg_encrypt0_edge": dmsgEncrypt0Edge,
 	"dmsg_cosekey_edge":  dmsgKeyEdge,
 	"vetkd_mk3":          vetkdMasterKeys,
-	"sotto_keys":         sottoKeys,
+	"sotto_keys":         sottoKeyKinds.run,
+	"sotto_devices":      sottoDeviceKinds.run,
+	"sotto_lockbox":      sottoLockboxKinds.run,
+	"native_v2":          native,
 
 	"aes_gcm_test":           wycheproofAEAD("A128GCM", "A192GCM", "A256GCM"),
 	"chacha20_poly1305_test": wycheproofAEAD("ChaCha-Poly1305"),

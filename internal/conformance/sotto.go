@@ -8,6 +8,7 @@ import (
 	"fmt"
 
 	"github.com/sottokit/sotto/fault"
+	"github.com/sottokit/sotto/recovery"
 )
 
 // sottoCase is one case of sotto's own formats (docs/spec), in both directions.
@@ -21,8 +22,11 @@ type sottoCase interface {
 	write() error
 }
 
-// sottoKinds make the cases of a kind. An error is a case that is not of the expected form. The map is written nowhere.
-var sottoKinds = map[string]func(ctx context.Context, object []byte) (sottoCase, error){
+// sottoKinds make the cases of each kind that stands in a file. An error is a case that is not of the expected form.
+type sottoKinds map[string]func(ctx context.Context, object []byte) (sottoCase, error)
+
+// sottoKeyKinds are the kinds of cases about keys. The map is written nowhere.
+var sottoKeyKinds = sottoKinds{
 	"wrapped_key": newSottoWrap,
 	"kek":         newSottoWrap,
 	"dek":         newSottoWrap,
@@ -32,8 +36,8 @@ var sottoKinds = map[string]func(ctx context.Context, object []byte) (sottoCase,
 	"kek_grant":   newSottoGrant,
 }
 
-// sottoKeys drives sotto's own formats: what must open, and what must be refused with exactly one fault.
-func sottoKeys(s *suite, file []byte) error {
+// run drives sotto's own formats: what must open, and what must be refused with exactly one fault.
+func (k sottoKinds) run(s *suite, file []byte) error {
 	var form struct {
 		Cases   []json.RawMessage `json:"cases"`
 		Refused []json.RawMessage `json:"refused"`
@@ -56,7 +60,7 @@ func sottoKeys(s *suite, file []byte) error {
 			return "", errors.New("a name that another case has")
 		}
 		named[n.Name] = object
-		c, err := newSottoCase(s.ctx, object)
+		c, err := k.newCase(s.ctx, object)
 		if err != nil {
 			return "", err
 		}
@@ -67,6 +71,7 @@ func sottoKeys(s *suite, file []byte) error {
 			Of     string                     `json:"of"`
 			Change map[string]json.RawMessage `json:"change"`
 			Fault  string                     `json:"fault"`
+			Group  int                        `json:"group,omitempty"` // of a printed recovery key that is mistyped
 		}
 		if err := decode(object, &r); err != nil {
 			return "", err
@@ -75,27 +80,38 @@ func sottoKeys(s *suite, file []byte) error {
 		if err != nil {
 			return "", err
 		}
-		c, err := newSottoCase(s.ctx, broken)
+		c, err := k.newCase(s.ctx, broken)
 		if err != nil {
 			return "", fmt.Errorf("case with the change: %w", err)
 		}
-		return refusedAs(r.Fault, c.read())
+		refusal := c.read()
+		note, err := refusedAs(r.Fault, refusal)
+		return note, errors.Join(err, same("group", groupOf(refusal), r.Group))
 	})
 	return nil
 }
 
-func newSottoCase(ctx context.Context, object []byte) (sottoCase, error) {
-	var k struct {
+func (k sottoKinds) newCase(ctx context.Context, object []byte) (sottoCase, error) {
+	var c struct {
 		Kind string `json:"kind"`
 	}
-	if err := decode(object, &k); err != nil {
+	if err := decode(object, &c); err != nil {
 		return nil, err
 	}
-	newCase, ok := sottoKinds[k.Kind]
+	newCase, ok := k[c.Kind]
 	if !ok {
-		return nil, fmt.Errorf("unknown kind %q", k.Kind)
+		return nil, fmt.Errorf("unknown kind %q", c.Kind)
 	}
 	return newCase(ctx, object)
+}
+
+// sottoForm makes a case that consists of what the file says.
+func sottoForm[T any, P interface {
+	*T
+	sottoCase
+}](_ context.Context, object []byte) (sottoCase, error) {
+	c := P(new(T))
+	return c, decode(object, c)
 }
 
 // refusedAs demands the one fault of that name.
@@ -110,6 +126,15 @@ func refusedAs(name string, err error) (string, error) {
 		return "", fmt.Errorf("refused as %s, want %s: %w", code.Name(), name, err)
 	}
 	return "refused: " + err.Error(), nil
+}
+
+// groupOf is the group of a printed recovery key that an error names, 0 for none.
+func groupOf(err error) int {
+	var g *recovery.GroupError
+	if errors.As(err, &g) {
+		return g.Group
+	}
+	return 0
 }
 
 // changedCase replaces one field of a case: exactly one, which must be there and another one before. What is refused then

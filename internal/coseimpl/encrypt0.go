@@ -127,7 +127,7 @@ func readStart(r *wire.Reader, what string, tagged bool, tag uint64, elements in
 	if tagged && r.Tag(what) != tag {
 		r.Fail(what, "another tag", fault.Malformed)
 	}
-	if n := r.Array(what, 4); r.Err() == nil && n != elements {
+	if n := r.Array(what, wire.MaxItems); r.Err() == nil && n != elements {
 		r.Fail(what, fmt.Sprintf("%d elements instead of %d", n, elements), fault.Malformed)
 	}
 }

@@ -1,0 +1,87 @@
+package conformance
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+)
+
+// nativeFile is a file with values of sotto's own protocol, section by section. Its devices and their log are what the
+// other sections refer to.
+type nativeFile struct {
+	devices map[string]*nativeDevice
+	log     nativeLog
+}
+
+// nativeSections are the sections in the order in which they run: each has a driver, or a reason why it has none. The list
+// is written nowhere.
+var nativeSections = []struct {
+	name string
+	run  func(n *nativeFile, s *suite, section []byte) error // an error says that the section is not of the expected form
+	skip string
+}{
+	{name: "devices", run: (*nativeFile).runDevices},
+	{name: "device_log", run: (*nativeFile).runLog},
+	{name: "registration", run: (*nativeFile).runRegistration},
+	{name: "backup", run: (*nativeFile).runBackup},
+	{name: "session", skip: "sotto has no sessions"},
+	{name: "session_suite2", skip: "sotto has no sessions"},
+	{name: "messages", skip: "sotto has no sessions"},
+	{name: "padded_length_of_plaintext_length", skip: "sotto pads nothing"},
+	{name: "group", skip: "sotto has no groups"},
+	{name: "link", skip: "sotto links no devices"},
+	{name: "link_cpace", skip: "sotto links no devices"},
+	{name: "safety_number", skip: "sotto has no safety numbers"},
+	{name: "rejected_in_the_study", skip: "names without values"},
+}
+
+// native drives values of the native protocol. A section that is unknown is skipped, one that is missing is a failure.
+func native(s *suite, file []byte) error {
+	var sections map[string]json.RawMessage
+	if err := json.Unmarshal(file, &sections); err != nil {
+		return err
+	}
+	n, err := readNative(file)
+	if err != nil {
+		return err
+	}
+	delete(sections, "note") // about the file
+	for _, section := range nativeSections {
+		content, ok := sections[section.name]
+		delete(sections, section.name)
+		switch {
+		case ok && section.run == nil:
+			s.check(section.name, func() (string, error) { return "", skip(section.skip) })
+		case ok:
+			if err := section.run(n, s, content); err != nil {
+				return fmt.Errorf("%s: %w", section.name, err)
+			}
+		case section.run != nil:
+			return fmt.Errorf("%s is missing", section.name)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(sections)) {
+		s.check(name, func() (string, error) { return "", skip("unknown section") })
+	}
+	return nil
+}
+
+func readNative(file []byte) (*nativeFile, error) {
+	var form struct {
+		Devices map[string]json.RawMessage `json:"devices"`
+		Log     nativeLog                  `json:"device_log"`
+	}
+	if err := decode(file, &form); err != nil {
+		return nil, err
+	}
+	n := &nativeFile{devices: map[string]*nativeDevice{}, log: form.Log}
+	for name, object := range form.Devices {
+		d := &nativeDevice{}
+		if err := decode(object, d); err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		n.devices[name] = d
+	}
+	return n, nil
+}
