@@ -22,7 +22,8 @@ const Size = 32
 // redacted keeps secrets out of everything that prints.
 type redacted = secret.Redacted
 
-// PrivateKey is an X25519 private key. It is safe for concurrent use. The zero value is a destroyed key.
+// PrivateKey is an X25519 private key. It is safe for concurrent use. The zero value and nil are destroyed
+// keys.
 type PrivateKey struct {
 	_ [0]func()
 	redacted
@@ -78,7 +79,7 @@ func NewPublicKey(b []byte) (*PublicKey, error) {
 // Public returns the public half. It is there even after Destroy. That of the zero value is of low order: nobody agrees
 // with it.
 func (k *PrivateKey) Public() *PublicKey {
-	if k.public == nil {
+	if k == nil || k.public == nil {
 		return &PublicKey{}
 	}
 	return k.public
@@ -91,7 +92,7 @@ func (k *PrivateKey) Agree(p *PublicKey) (*Shared, error) {
 		return nil, fmt.Errorf("ecdh: no public key: %w", fault.Misuse)
 	}
 	out := make([]byte, Size)
-	err := k.scalar.Use(func(scalar []byte) error {
+	err := k.secret().Use(func(scalar []byte) error {
 		if !agree((*[Size]byte)(out), scalar, &p.b) {
 			return fmt.Errorf("ecdh: shared secret is all zero: %w", fault.Malformed)
 		}
@@ -105,14 +106,22 @@ func (k *PrivateKey) Agree(p *PublicKey) (*Shared, error) {
 
 // Equal compares two private keys in constant time. A destroyed key equals nothing.
 func (k *PrivateKey) Equal(other *PrivateKey) bool {
-	return other != nil && k.scalar.Equal(other.scalar)
+	return k.secret().Equal(other.secret())
 }
 
 // ExportSecret returns a copy of the 32 private bytes, which the caller must wipe.
-func (k *PrivateKey) ExportSecret() ([]byte, error) { return k.scalar.Export() }
+func (k *PrivateKey) ExportSecret() ([]byte, error) { return k.secret().Export() }
 
 // Destroy wipes the private key. It waits for running uses and is idempotent; later uses fail with fault.DestroyedKey.
-func (k *PrivateKey) Destroy() { k.scalar.Destroy() }
+func (k *PrivateKey) Destroy() { k.secret().Destroy() }
+
+// secret is the scalar, nil for the zero value and nil, which are destroyed keys.
+func (k *PrivateKey) secret() *secret.Bytes {
+	if k == nil {
+		return nil
+	}
+	return k.scalar
+}
 
 // Bytes returns a copy of the 32 bytes of the public key.
 func (p *PublicKey) Bytes() []byte { return bytes.Clone(p.b[:]) }

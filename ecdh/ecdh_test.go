@@ -357,3 +357,24 @@ func BenchmarkGenerate(b *testing.B) {
 		k.PublicKey()
 	})
 }
+
+func TestNilKeysAreDestroyedOnes(t *testing.T) {
+	var k *ecdh.PrivateKey
+	var h *ecdh.HybridPrivateKey
+	_, err := k.ExportSecret()
+	wantFault(t, err, fault.DestroyedKey)
+	_, err = k.Agree(ecdh.Generate().Public())
+	wantFault(t, err, fault.DestroyedKey)
+	_, err = h.ExportSecret()
+	wantFault(t, err, fault.DestroyedKey)
+	if k.Equal(k) || h.Equal(h) || k.Equal(ecdh.Generate()) || h.Equal(ecdh.GenerateHybrid()) || ecdh.Generate().Equal(nil) {
+		t.Error("a destroyed key equals something")
+	}
+	_, err = ecdh.Generate().Agree(k.Public())
+	wantFault(t, err, fault.Malformed)
+	if _, err = ecdh.NewHybridPublicKey(h.Public().Bytes()); err == nil {
+		t.Error("the public half of no key is one")
+	}
+	k.Destroy()
+	h.Destroy()
+}

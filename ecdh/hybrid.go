@@ -16,7 +16,7 @@ import (
 const HybridPublicSize = 1184 + Size
 
 // HybridPrivateKey is a private key of X-Wing, that is X25519 and ML-KEM-768 in one (draft-connolly-cfrg-xwing-kem, HPKE
-// KEM 0x647a). It is safe for concurrent use. The zero value is a destroyed key.
+// KEM 0x647a). It is safe for concurrent use. The zero value and nil are destroyed keys.
 type HybridPrivateKey struct {
 	_ [0]func()
 	redacted
@@ -83,22 +83,30 @@ func NewHybridPublicKey(b []byte) (*HybridPublicKey, error) {
 
 // Public returns the public half. It is there even after Destroy. That of the zero value is all zero, which is no key.
 func (k *HybridPrivateKey) Public() *HybridPublicKey {
-	if k.public == nil {
+	if k == nil || k.public == nil {
 		return &HybridPublicKey{}
 	}
 	return k.public
 }
 
 // ExportSecret returns a copy of the 32 bytes of the seed, which the caller must wipe.
-func (k *HybridPrivateKey) ExportSecret() ([]byte, error) { return k.seed.Export() }
+func (k *HybridPrivateKey) ExportSecret() ([]byte, error) { return k.secret().Export() }
 
 // Equal compares two private keys in constant time. A destroyed key equals nothing.
 func (k *HybridPrivateKey) Equal(other *HybridPrivateKey) bool {
-	return other != nil && k.seed.Equal(other.seed)
+	return k.secret().Equal(other.secret())
 }
 
 // Destroy wipes the key. It is idempotent; later uses fail with fault.DestroyedKey.
-func (k *HybridPrivateKey) Destroy() { k.seed.Destroy() }
+func (k *HybridPrivateKey) Destroy() { k.secret().Destroy() }
+
+// secret is the seed, nil for the zero value and nil, which are destroyed keys.
+func (k *HybridPrivateKey) secret() *secret.Bytes {
+	if k == nil {
+		return nil
+	}
+	return k.seed
+}
 
 // Bytes returns a copy of the public key.
 func (p *HybridPublicKey) Bytes() []byte { return bytes.Clone(p.b[:]) }

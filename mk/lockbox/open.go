@@ -24,7 +24,8 @@ func (b *Box) Open(ctx context.Context, s *Secret) (*cose.Key, error) {
 }
 
 // open tries s on the slots of its kind, in order, until one opens, or on all of them. It returns the root and the positions
-// of the slots that opened, at least one.
+// of the slots that opened, at least one. Of all slots, each must open or be that of another secret: one that fails
+// otherwise may open tomorrow.
 func (b *Box) open(ctx context.Context, s *Secret, all bool) (root *cose.Key, opened []int, err error) {
 	if err := b.check(); err != nil {
 		return nil, nil, err
@@ -45,9 +46,15 @@ func (b *Box) open(ctx context.Context, s *Secret, all bool) (root *cose.Key, op
 		}
 		failed = fmt.Errorf("lockbox: slot %d: %w", i, failed)
 		switch fault.Of(failed) {
+		case fault.WrongSecret:
 		case fault.Canceled, fault.DestroyedKey: // it will be the same for every slot
 			root.Destroy()
 			return nil, nil, failed
+		default:
+			if all {
+				root.Destroy()
+				return nil, nil, failed
+			}
 		}
 		if errors.Is(err, fault.WrongSecret) {
 			err = failed

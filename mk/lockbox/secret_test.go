@@ -206,6 +206,17 @@ func TestErrorOfWrappersIsTheMostUsefulOne(t *testing.T) {
 	}
 }
 
+// A slot that failed for another reason than a wrong secret may open tomorrow: the old secret would live on.
+func TestReplaceIsNotDoneWhileASlotIsInDoubt(t *testing.T) {
+	b, _ := newBox(t, lockbox.Wrapped(master(t, 1)), lockbox.Wrapped(master(t, 1)))
+	doubt := lockbox.Wrapped(&keyStore{Key: master(t, 1), answer: badOnce(fault.StoreFailed)})
+	replaced, err := b.Replace(ctx, doubt, printed(t, 3))
+	wantFault(t, err, fault.StoreFailed)
+	if replaced != nil {
+		t.Error("a box beside the error")
+	}
+}
+
 func TestRingOpensAndReplacesEverySlotOfItsKeys(t *testing.T) {
 	b, root := newBox(t, lockbox.Wrapped(master(t, 1)), lockbox.Wrapped(master(t, 2)), lockbox.Wrapped(master(t, 3)))
 	ring, err := mk.NewRing(master(t, 2), master(t, 1))
