@@ -60,8 +60,13 @@ func Open(ctx context.Context, b Backend, root *cose.Key, s Schema) (*DB, error)
 // it. Where the backend fails it is fault.StoreFailed as a rule, and fault.StoreConflict when others committed first 100
 // times. A commit that reported failure may have become durable: operations are made so that doing them again is harmless.
 func (d *DB) Update(ctx context.Context, f func(*Tx) error) error {
+	if f == nil {
+		return errNoFunction
+	}
 	return d.update(ctx, settled(f))
 }
+
+var errNoFunction = fmt.Errorf("store: no function: %w", fault.Misuse)
 
 // settled runs f when the store is still the one that Open saw.
 func settled(f func(*Tx) error) func(*Tx) error {
@@ -89,6 +94,9 @@ func (d *DB) update(ctx context.Context, f func(*Tx) error) error {
 // View runs f on one state of the store. It is run again when somebody committed meanwhile. A write in it makes the View
 // fail with fault.Misuse; functions given to AfterCommit are never called. Other errors are those of Update.
 func (d *DB) View(ctx context.Context, f func(*Tx) error) error {
+	if f == nil {
+		return errNoFunction
+	}
 	if err := d.ready(ctx); err != nil {
 		return err
 	}
@@ -135,7 +143,7 @@ func (d *DB) attempt(ctx context.Context, view bool, f func(*Tx) error) (after [
 	if err != nil {
 		return nil, false, err
 	}
-	t := &Tx{db: d, ctx: ctx, base: base, view: view, live: true, writes: map[string]write{}}
+	t := &Tx{redacted: secret.Redact("store.Tx", nil), db: d, ctx: ctx, base: base, view: view, live: true, writes: map[string]*write{}}
 	defer t.end()
 	err = f(t)
 	if err == nil {

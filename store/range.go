@@ -12,6 +12,7 @@ const rangePage = 32
 
 // Range calls f for the values of n.Room and n.Parts whose Seq is n.Seq or more, in ascending order, the transaction's own
 // writes included. It stops at the first error and returns it. What f writes does not change what this Range goes through.
+// Up to 32 values are in memory at a time: values of many megabytes belong under names of their own.
 func (t *Tx) Range(n Name, f func(seq uint64, value []byte) error) error {
 	if err := t.check(n); err != nil {
 		return err
@@ -58,7 +59,7 @@ func (t *Tx) ownFrom(prefix, first string) []own {
 
 type own struct {
 	key string
-	write
+	*write
 }
 
 // walk merges what is stored with the transaction's own writes, which win.

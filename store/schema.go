@@ -14,7 +14,9 @@ type Schema struct {
 	Version uint64
 
 	// Migrate brings a store of schema from, which is below Version, to Version; its writes and the new version are one
-	// commit. It may run several times, as every function of a transaction. It may be nil as long as there is nothing older.
+	// commit. It may run several times, as every function of a transaction. Who can write to the storage can bring back the
+	// record of an older version: Migrate then meets values that it migrated before. It may be nil as long as there is nothing
+	// older.
 	Migrate func(tx *Tx, from uint64) error
 }
 
@@ -61,7 +63,7 @@ func (t *Tx) putRecord() error {
 	if err != nil {
 		return err
 	}
-	t.set(key, write{value: b})
+	t.set(key, &write{value: b})
 	return nil
 }
 

@@ -14,20 +14,22 @@ import (
 // commit. It belongs to one goroutine and ends with the function that got it: reads after that are fault.Misuse, and
 // writes do nothing.
 type Tx struct {
-	_    [0]func()
+	_ [0]func()
+	redacted
 	db   *DB
 	ctx  context.Context
 	base uint64 // generation at the start
 	view bool
 	live bool // not ended, nor the zero value
 
-	writes map[string]write // by storage key, or headerKey
-	undo   []undo           // what each write replaced, oldest first
+	writes map[string]*write // by storage key, or headerKey
+	undo   []undo            // what each write replaced, oldest first
 	after  []func()
 	err    error // of the first write that could not be done
 }
 
-// write is what the commit does to one key. Its value is never changed in place.
+// write is what the commit does to one key. Its value is never changed in place. It stands behind pointers, because package
+// fmt follows none but the first when a verb does not fit.
 type write struct {
 	value   []byte // plain
 	deleted bool
@@ -35,8 +37,7 @@ type write struct {
 
 type undo struct {
 	key   string
-	had   bool
-	write write
+	write *write // nil for none
 }
 
 // Get returns a value, and whether there is one. What does not open is fault.Damaged, and names the room.
@@ -81,13 +82,13 @@ func (t *Tx) Put(n Name, value []byte) {
 		t.fail(fmt.Errorf("store: value of %d bytes in room %q: %w", len(value), n.Room, fault.OverLimit))
 		return
 	}
-	t.write(n, write{value: bytes.Clone(value)})
+	t.write(n, &write{value: bytes.Clone(value)})
 }
 
 // Delete removes the value of n, if there is one.
-func (t *Tx) Delete(n Name) { t.write(n, write{deleted: true}) }
+func (t *Tx) Delete(n Name) { t.write(n, &write{deleted: true}) }
 
-func (t *Tx) write(n Name, w write) {
+func (t *Tx) write(n Name, w *write) {
 	if err := t.check(n); err != nil {
 		t.fail(err)
 		return
@@ -106,11 +107,11 @@ func (t *Tx) SetHeader(header []byte) {
 		t.fail(fmt.Errorf("store: header of %d bytes: %w", len(header), fault.OverLimit))
 		return
 	}
-	t.set([]byte(headerKey), write{value: bytes.Clone(header)})
+	t.set([]byte(headerKey), &write{value: bytes.Clone(header)})
 }
 
 // set is the only place that writes.
-func (t *Tx) set(key []byte, w write) {
+func (t *Tx) set(key []byte, w *write) {
 	if !t.live {
 		return
 	}
@@ -118,8 +119,7 @@ func (t *Tx) set(key []byte, w write) {
 		t.fail(fmt.Errorf("store: write in a View: %w", fault.Misuse))
 		return
 	}
-	old, had := t.writes[string(key)]
-	t.undo = append(t.undo, undo{string(key), had, old})
+	t.undo = append(t.undo, undo{string(key), t.writes[string(key)]})
 	t.writes[string(key)] = w
 }
 
@@ -157,7 +157,7 @@ func (t *Tx) rollback(n int) {
 	for i := len(t.undo) - 1; i >= n; i-- {
 		u := t.undo[i]
 		clear(t.writes[u.key].value)
-		if u.had {
+		if u.write != nil {
 			t.writes[u.key] = u.write
 		} else {
 			delete(t.writes, u.key)
@@ -169,7 +169,13 @@ func (t *Tx) rollback(n int) {
 // AfterCommit has f called once after the transaction was committed, and never if it was not. This is the only place from
 // which events may leave a transaction. The functions run in order, before the next Update of this DB begins, so that what
 // they keep in memory is in step with the store; for the same reason they must not call Update.
-func (t *Tx) AfterCommit(f func()) { t.after = append(t.after, f) }
+func (t *Tx) AfterCommit(f func()) {
+	if f == nil {
+		t.fail(fmt.Errorf("store: no function: %w", fault.Misuse))
+		return
+	}
+	t.after = append(t.after, f)
+}
 
 // commit seals everything anew, which an attempt to come does again: an IV never meets two values.
 func (t *Tx) commit() error {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -385,4 +386,36 @@ func checkRange(rt *rapid.T, tx *store.Tx, model map[uint64]string, from uint64)
 	if err != nil || !slices.Equal(seen, expected) {
 		rt.Fatalf("range from %d visited %v, want %v, %v", from, seen, expected, err)
 	}
+}
+
+// A transaction holds plain values until it ends.
+func TestNothingPrintsATransaction(t *testing.T) {
+	d := open(t, store.Memory())
+	err := d.Update(t.Context(), func(tx *store.Tx) error {
+		tx.Put(store.Name{Room: "room"}, []byte("hush hush"))
+		for _, v := range []any{tx, *tx, struct{ tx *store.Tx }{tx}, []*store.Tx{tx}} {
+			for verb := 'A'; verb <= 'z'; verb++ {
+				for _, flag := range []string{"", "+", "#"} {
+					out := fmt.Sprintf("%"+flag+string(verb), v)
+					if strings.Contains(out, "hush") || strings.Contains(out, "104 117") || strings.Contains(out, "0x68, 0x75") {
+						t.Fatalf("%%%s%c of %T: %s", flag, verb, v, out)
+					}
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestNoFunctionIsMisuse(t *testing.T) {
+	d := open(t, store.Memory())
+	wantFault(t, d.Update(t.Context(), nil), fault.Misuse)
+	wantFault(t, d.View(t.Context(), nil), fault.Misuse)
+	wantFault(t, d.Update(t.Context(), func(tx *store.Tx) error {
+		tx.AfterCommit(nil)
+		return nil
+	}), fault.Misuse)
 }
