@@ -17,11 +17,12 @@ func demoCommand() *cobra.Command {
 	var file string
 	cmd := &cobra.Command{
 		Use:   "demo",
-		Short: "Walk through the key hierarchy with real files, then attack it",
+		Short: "Walk through keys, lockbox, store and device log with real files, and attack them",
 		Long: `Makes every key from a password down to a message and a file, keeps them wrapped in files of a temporary
 directory, forgets them, opens all of it again, changes the password, hands the channel key to a second member and
 replaces it when that member leaves. Then it tries a row of attacks, each of which must be refused for the right reason.
-The directory is removed at the end.`,
+After that it keeps a root key in a lockbox and values in a store, and founds a device log that a server and a thief attack
+until the recovery key ends it. The directory is removed at the end.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return demo(cmd.Context(), cmd.OutOrStdout(), file)
@@ -45,7 +46,7 @@ type act struct {
 }
 
 // acts are the whole demo. Each builds on those before it.
-var acts = []act{makeKeys, reopen, passwordChange, handOver, rotation, attacks}
+var acts = []act{makeKeys, reopen, passwordChange, handOver, rotation, attacks, lockboxes, stores, logs}
 
 func demo(ctx context.Context, out io.Writer, file string) error {
 	dir, err := os.MkdirTemp("", "sotto-demo-")

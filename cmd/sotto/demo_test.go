@@ -45,6 +45,7 @@ func TestDemoRunsEveryStepAndPrintsNoSecret(t *testing.T) {
 	}
 	for _, refused := range []fault.Code{
 		fault.WrongSecret, fault.Damaged, fault.UntrustedSigner, fault.Malformed, fault.OverLimit, fault.Misuse,
+		fault.IdentityChanged, fault.RevokedDevice, fault.Rollback, fault.LogFork,
 	} {
 		if !strings.Contains(stdout, "refused: "+refused.Name()) {
 			t.Errorf("nothing was refused as %s", refused.Name())
@@ -54,6 +55,9 @@ func TestDemoRunsEveryStepAndPrintsNoSecret(t *testing.T) {
 		if strings.Contains(stdout, string(s)) || strings.Contains(stdout, fmt.Sprintf("%x", s[:4])) {
 			t.Errorf("%q was printed", s)
 		}
+	}
+	if recoveryKeyForm.MatchString(stdout) {
+		t.Error("the recovery key was printed")
 	}
 }
 
@@ -113,7 +117,7 @@ func TestDemoRefusesWhatIsNoFileToSeal(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inEmptyTemp(t)
 			code, stdout, stderr := sotto(t, nil, "demo", "--file", c.path)
-			if code != 1 || stdout != "" || !strings.Contains(stderr, c.want) || strings.Count(stderr, "\n") != 1 {
+			if code != 1 || stdout != "" || !strings.Contains(stderr, c.want) || !strings.HasPrefix(stderr, "sotto: ") {
 				t.Errorf("exit code %d, stderr %q, stdout %q", code, stderr, stdout)
 			}
 		})

@@ -12,20 +12,24 @@ import (
 	"github.com/sottokit/sotto/fault"
 )
 
-// maxInput bounds what inspect reads, in bytes: the largest message that the SDK writes, its recipients included.
+// maxInput bounds what is read, in bytes: the largest message that the SDK writes, its recipients included.
 const maxInput = cose.MaxPlaintext + 4<<20
+
+// openInput opens a file, or stdin when name is "-".
+func openInput(name string, stdin io.Reader) (io.ReadCloser, error) {
+	if name == "-" {
+		return io.NopCloser(stdin), nil
+	}
+	return os.Open(name)
+}
 
 // readInput reads a file, or stdin when name is "-".
 func readInput(name string, stdin io.Reader) ([]byte, error) {
-	r := stdin
-	if name != "-" {
-		f, err := os.Open(name)
-		if err != nil {
-			return nil, err
-		}
-		defer f.Close()
-		r = f
+	r, err := openInput(name, stdin)
+	if err != nil {
+		return nil, err
 	}
+	defer r.Close()
 	b, err := io.ReadAll(io.LimitReader(r, maxInput+1))
 	if err != nil {
 		return nil, err

@@ -188,7 +188,7 @@ func TestInspectRefusesWhatIsNotOneItem(t *testing.T) {
 		"a bomb": "\x9b\x00\x00\x00\x00\xff\xff\xff\xff", "text": "hello, world", "hex of nothing": "ffff",
 	} {
 		code, stdout, stderr := sotto(t, []byte(input), "inspect", "-")
-		if code != 1 || stdout != "" || strings.Count(stderr, "\n") != 1 {
+		if code != 1 || stdout != "" || strings.Count(stderr, "\n") != 2 {
 			t.Errorf("%s: exit code %d, stdout %q, stderr %q", name, code, stdout, stderr)
 		}
 	}

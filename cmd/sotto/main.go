@@ -1,6 +1,7 @@
 // Command sotto shows and checks what the SDK does: the key hierarchy with real files (demo), published test vectors
 // (conformance), the structure of a message or key (inspect), and the costs of a password on this machine (mk
-// calibrate). It never prints the secret of a key.
+// calibrate). It keeps a root key in a file (lockbox), and makes devices and verifies their logs (device). It never prints
+// the secret of a key, but for a recovery key, once, when it is made.
 package main
 
 import (
@@ -12,6 +13,8 @@ import (
 	"os/signal"
 
 	"github.com/spf13/cobra"
+
+	"github.com/sottokit/sotto/fault"
 )
 
 func main() {
@@ -37,7 +40,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		// What fails before this point is cobra's judgement of the command line.
 		PersistentPreRun: func(*cobra.Command, []string) { started = true },
 	}
-	root.AddCommand(demoCommand(), conformanceCommand(), inspectCommand(), mkCommand())
+	root.AddCommand(demoCommand(), conformanceCommand(), inspectCommand(), mkCommand(), lockboxCommand(), deviceCommand())
 	root.SetArgs(longFlags(args))
 	root.SetIn(stdin)
 	root.SetOut(stdout)
@@ -52,6 +55,10 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	fmt.Fprintln(stderr, "sotto:", printable(err.Error()))
 	if !started || errors.Is(err, errUsage) {
 		return 2
+	}
+	// The action of Misuse is for who calls a package, which is this program.
+	if c := fault.Of(err); c != 0 && c != fault.Misuse {
+		fmt.Fprintln(stderr, c.Action())
 	}
 	return 1
 }

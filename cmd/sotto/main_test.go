@@ -21,6 +21,22 @@ func TestWrongUsageExitsTwoWithOneLine(t *testing.T) {
 		{"bogus"}, {"--bogus"}, {"demo", "extra"}, {"demo", "--bogus"}, {"demo", "--file"}, {"conformance"}, {"inspect"},
 		{"inspect", "a", "b"}, {"mk", "bogus"}, {"mk", "calibrate", "--target", "soon"},
 		{"mk", "calibrate", "--target", "-1s"}, {"mk", "calibrate", "--memory", "10"},
+		{"lockbox", "new"}, {"lockbox", "new", "file"}, {"lockbox", "new", "file", "--owner", strings.Repeat("a", 257)},
+		{"lockbox", "new", "file", "--owner", "alice"}, // and no terminal to ask at
+		{"lockbox", "new", "file", "--owner", "alice", "--secrets", "-", "--time", "0"},
+		{"lockbox", "new", "file", "--owner", "alice", "--secrets", "-", "--threads", "17"},
+		{"lockbox", "new", "file", "--owner", "alice", "--secrets", "-", "--memory", "8191"},
+		{"lockbox", "new", "file", "--owner", "alice", "--secrets", "-", "--pbkdf2", "0"},
+		{"lockbox", "new", "file", "--owner", "alice", "--secrets", "-", "--pbkdf2", "99999"},
+		{"lockbox", "new", "file", "--owner", "alice", "--secrets", "-", "--pbkdf2", "100000", "--time", "2"},
+		{"lockbox", "slots", "file"}, {"lockbox", "open", "file", "--password", "secret"},
+		{"device", "new"}, {"device", "new", "folder"}, {"device", "new", "folder", "--user", "a\nb"},
+		{"device", "new", "folder", "--user", strings.Repeat("a", 129)},
+		{"device", "new", "folder", "--user", "alice"}, // and no terminal to ask at
+		{"device", "new", "folder", "--user", "alice", "--memory", "1048577", "--secrets", "-"},
+		{"device", "new", "folder", "--user", "alice", "--log", "log", "--recovery"},
+		{"device", "add", "folder"}, {"device", "show"}, {"device", "log"},
+		{"device", "verify", "file"}, {"device", "verify", "file", "--user", "alice", "--pin", "1:2:3"},
 	} {
 		code, stdout, stderr := sotto(t, nil, args...)
 		if code != 2 || stdout != "" {
@@ -33,7 +49,7 @@ func TestWrongUsageExitsTwoWithOneLine(t *testing.T) {
 }
 
 func TestHelpExitsZero(t *testing.T) {
-	for _, args := range [][]string{{}, {"--help"}, {"help", "demo"}, {"mk"}, {"conformance", "--help"}} {
+	for _, args := range [][]string{{}, {"--help"}, {"help", "demo"}, {"mk"}, {"conformance", "--help"}, {"lockbox"}, {"device"}} {
 		if code, stdout, stderr := sotto(t, nil, args...); code != 0 || stderr != "" || !strings.Contains(stdout, "Usage:") {
 			t.Errorf("%v: exit code %d, stderr %q, stdout %q", args, code, stderr, stdout)
 		}

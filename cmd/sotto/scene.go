@@ -10,6 +10,7 @@ import (
 
 	"github.com/sottokit/sotto/cose"
 	"github.com/sottokit/sotto/dek"
+	"github.com/sottokit/sotto/device"
 	"github.com/sottokit/sotto/ecdh"
 	"github.com/sottokit/sotto/fault"
 	"github.com/sottokit/sotto/kek"
@@ -38,7 +39,7 @@ var (
 	nextMessageAAD = []byte("channel bridge, message 2")
 	fileAAD        = []byte("channel bridge, file 1")
 
-	demoParams  = mk.Params{Time: 2, MemoryKiB: 19456, Threads: 1}
+	demoParams  = defaultParams
 	madeContent = []byte("One line of a file that the demo makes.\n")
 )
 
@@ -58,6 +59,10 @@ const (
 	movedDEKFile    = "content-under-2.dek" // the content key of epoch 1, under the channel key of epoch 2
 	nextDEKFile     = "content-2.dek"
 	nextMessageFile = "message-2.sealed"
+
+	aliceBoxFile   = "alice.lockbox"
+	aliceStoreFile = "alice.db"
+	aliceLogFile   = "alice.log"
 )
 
 // scene is what the steps of the demo share.
@@ -79,6 +84,14 @@ type scene struct {
 	bobX25519  *ecdh.PrivateKey
 	bobChannel *kek.Key // what Bob holds
 	bobContent *dek.Key
+
+	root   *cose.Key // of Alice's lockbox
+	paper  []byte    // her recovery key as she wrote it down
+	oldBox []byte    // a copy of the lockbox from before the change of password
+
+	phone, laptop, newPhone *device.Keys
+	bobsView                *device.Log // of Alice's log
+	thiefsLog               [][]byte    // the branch that the thief of the laptop made
 }
 
 // newScene looks at the file to seal, or makes one when source is "".
