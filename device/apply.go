@@ -156,7 +156,7 @@ func (l *Log) admit(r *Record, seq uint64) error {
 	l.ids[r.fields.ID], l.keys[r.fields.Ed25519] = true, true
 	l.certs[r.cert] = len(l.members)
 	l.active = append(l.active, len(l.members))
-	l.members = append(l.members, &member{records: []admitted{{r, seq}}})
+	l.members = append(l.members, &member{current: &admitted{record: r, seq: seq}, admitted: seq})
 	return nil
 }
 
@@ -171,7 +171,7 @@ func (l *Log) revoke(e *entry) error {
 		return fmt.Errorf("revokes no device of this log: %w", fault.Malformed)
 	case l.members[at].ended > 0:
 		return fmt.Errorf("revokes a device that was revoked before: %w", fault.Malformed)
-	case l.members[at].current().cert != cert:
+	case l.members[at].current.record.cert != cert:
 		return fmt.Errorf("revokes by a record that was replaced: %w", fault.Malformed)
 	}
 	l.end(at, e.Seq)
@@ -194,7 +194,8 @@ func (l *Log) end(at int, seq uint64) {
 // update replaces the record of the device that signed the entry.
 func (l *Log) update(e *entry, r *Record) error {
 	at := l.certs[CertID(e.kid)]
-	was := l.members[at].current()
+	m := *l.members[at]
+	was := m.current.record
 	_, known := l.certs[r.cert]
 	switch {
 	case r.fields.ID != was.fields.ID:
@@ -207,8 +208,8 @@ func (l *Log) update(e *entry, r *Record) error {
 		return fmt.Errorf("updates to a record that was used before: %w", fault.Malformed)
 	}
 	l.certs[r.cert] = at
-	records := append([]admitted{}, l.members[at].records...)
-	l.members[at] = &member{records: append(records, admitted{r, e.Seq})}
+	m.current = &admitted{record: r, seq: e.Seq, before: m.current}
+	l.members[at] = &m
 	return nil
 }
 

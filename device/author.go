@@ -20,11 +20,10 @@ import (
 // Found signs the first entry of a user's log, with this device as the first one and, unless it is nil, the recovery key.
 // The user's identity is this entry: it is done once.
 func (k *Keys) Found(r *recovery.Key, now time.Time) ([]byte, error) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if err := k.alive(); err != nil {
+	if err := k.begin(); err != nil {
 		return nil, err
 	}
+	defer k.mu.Unlock()
 	f := entryFields{Op: opRoot, Arg: &k.record.b}
 	var err error
 	if f.Recovery, err = recoveryPublic(r); err != nil {
@@ -42,10 +41,10 @@ func (l *Log) Add(by *Keys, r *Record, now time.Time) ([]byte, error) {
 }
 
 // Revoke signs that an active device is no longer one; it may be the one that signs. What it signed in the log before
-// stays valid, and nothing that it signs later is.
+// stays valid, and nothing that it signs later is. Without a recovery key, revoking the last device ends the account.
 func (l *Log) Revoke(by *Keys, id ID, now time.Time) ([]byte, error) {
 	for _, at := range l.active {
-		if r := l.members[at].current(); r.fields.ID == id {
+		if r := l.members[at].current.record; r.fields.ID == id {
 			cert := r.cert[:]
 			return l.byDevice(by, entryFields{Op: opRevoke, Arg: &cert}, now)
 		}
@@ -56,23 +55,19 @@ func (l *Log) Revoke(by *Keys, id ID, now time.Time) ([]byte, error) {
 // Update signs a new record of this device, with the same ID and key and a suite that is not lower. The device signs under
 // it once the entry is settled.
 func (l *Log) Update(by *Keys, suite Suite, now time.Time) ([]byte, error) {
-	if by == nil {
-		return nil, errNoKeys
+	if err := by.begin(); err != nil {
+		return nil, err
 	}
-	by.mu.Lock()
+	defer by.mu.Unlock()
 	r, err := by.nextRecord(suite, now)
-	by.mu.Unlock()
 	if err != nil {
 		return nil, err
 	}
-	return l.byDevice(by, entryFields{Op: opUpdate, Arg: &r.b}, now)
+	return by.propose(l, entryFields{Op: opUpdate, Arg: &r.b}, by.signer, now)
 }
 
 // nextRecord signs a record to replace the present one. k.mu is held.
 func (k *Keys) nextRecord(suite Suite, now time.Time) (*Record, error) {
-	if err := k.alive(); err != nil {
-		return nil, err
-	}
 	created, err := seconds(now)
 	if err != nil {
 		return nil, err
@@ -97,9 +92,6 @@ func (k *Keys) nextRecord(suite Suite, now time.Time) (*Record, error) {
 // Recover signs with the recovery key that the device of keys, a new one, is the only device: all others are ended. next,
 // unless it is nil, is the recovery key from then on; keys keep the entry as pending.
 func (l *Log) Recover(by *recovery.Key, keys *Keys, next *recovery.Key, now time.Time) ([]byte, error) {
-	if keys == nil {
-		return nil, errNoKeys
-	}
 	signer, err := recoverySigner(by)
 	if err != nil {
 		return nil, err
@@ -109,11 +101,10 @@ func (l *Log) Recover(by *recovery.Key, keys *Keys, next *recovery.Key, now time
 	if f.Recovery, err = recoveryPublic(next); err != nil {
 		return nil, err
 	}
-	keys.mu.Lock()
-	defer keys.mu.Unlock()
-	if err := keys.alive(); err != nil {
+	if err := keys.begin(); err != nil {
 		return nil, err
 	}
+	defer keys.mu.Unlock()
 	f.Arg = &keys.record.b
 	return keys.propose(l, f, signer, now)
 }
@@ -132,36 +123,29 @@ func (l *Log) SetRecovery(keys *Keys, present, next *recovery.Key, now time.Time
 	if present == nil {
 		return l.byDevice(keys, f, now)
 	}
-	if keys == nil {
-		return nil, errNoKeys
-	}
 	signer, err := recoverySigner(present)
 	if err != nil {
 		return nil, err
 	}
 	defer signer.Destroy()
-	keys.mu.Lock()
+	if err := keys.begin(); err != nil {
+		return nil, err
+	}
 	defer keys.mu.Unlock()
 	return keys.propose(l, f, signer, now)
 }
 
 // byDevice signs an entry with the key of this device.
 func (l *Log) byDevice(by *Keys, f entryFields, now time.Time) ([]byte, error) {
-	if by == nil {
-		return nil, errNoKeys
+	if err := by.begin(); err != nil {
+		return nil, err
 	}
-	by.mu.Lock()
 	defer by.mu.Unlock()
 	return by.propose(l, f, by.signer, now)
 }
 
-var errNoKeys = fmt.Errorf("device: no keys: %w", fault.Misuse)
-
 // propose signs the next entry of l, checks it as everybody else will, and keeps it as pending. k.mu is held.
 func (k *Keys) propose(l *Log, f entryFields, signer *cose.Signer, now time.Time) ([]byte, error) {
-	if err := k.alive(); err != nil {
-		return nil, err
-	}
 	if l.user != k.record.fields.User {
 		return nil, fmt.Errorf("device: log of another user: %w", fault.Misuse)
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 
+	"github.com/sottokit/sotto/cose"
 	"github.com/sottokit/sotto/fault"
 )
 
@@ -54,27 +55,42 @@ func (l *Log) branch(n uint64, entries [][]byte) (*Log, error) {
 	return nil, &ForkError{Seq: n, Held: l.hashes[n], Other: bytes.Clone(entries[0])}
 }
 
-// outranks reports whether l wins over a branch that parts from it at entry n. With K the recovery key in force there: l
-// has more recover entries by K, and K was not replaced on the other branch. So a device that was revoked, or came from a
-// thief, freezes nobody after a recovery, and who stole a replaced recovery key moves nobody.
+// outranks reports whether l wins over a branch that parts from it at entry n, with K the recovery key in force there: l
+// has more recover entries by K and K was not replaced on the other branch, or l has a recover entry at all, by K or a key
+// that K was replaced with, and the other branch nothing that a recovery key signed. So whoever has devices only freezes
+// nobody after a recovery, and who stole a recovery key that was replaced moves nobody. Without K there is no winner.
 func (l *Log) outranks(other *Log, n uint64) bool {
-	return l.recoversSince(n) > other.recoversSince(n) && !other.replacedSince(n)
+	k := l.recoveryBefore(n)
+	if k == nil || other.replacedSince(n) {
+		return false
+	}
+	all, byK := l.recoversSince(n, k)
+	otherAll, otherByK := other.recoversSince(n, k)
+	return byK > otherByK || all > 0 && otherAll == 0
 }
 
-// recoversSince counts the recover entries from n on by the recovery key that was in force before n.
-func (l *Log) recoversSince(n uint64) (count int) {
-	var k *recoveryKey
-	for i := range l.recovery {
-		if l.recovery[i].seq < n {
-			k = &l.recovery[i]
+// recoveryBefore is the recovery key that was in force before entry n, nil for none.
+func (l *Log) recoveryBefore(n uint64) (k *cose.Verifier) {
+	for _, r := range l.recovery {
+		if r.seq < n {
+			k = r.key
 		}
 	}
+	return k
+}
+
+// recoversSince counts the recover entries from n on: all, and those by k.
+func (l *Log) recoversSince(n uint64, k *cose.Verifier) (all, byK int) {
 	for _, r := range l.recovers {
-		if k != nil && r.seq >= n && r.by.Equal(k.key) {
-			count++
+		if r.seq < n {
+			continue
+		}
+		all++
+		if r.by.Equal(k) {
+			byK++
 		}
 	}
-	return count
+	return all, byK
 }
 
 // replacedSince reports whether an entry from n on set a recovery key.

@@ -19,7 +19,10 @@ type redacted = secret.Redacted
 // Keys are the private keys of this device: the Ed25519 key, the halves of its messaging keys that still live, and the
 // log entry that it signed and that is not in the log yet. They change when the device signs an entry or renews its
 // messaging key: the caller then stores ExportSecretState, in the same commit as what was made, before anything leaves the
-// device. They are safe for concurrent use. The zero value and destroyed Keys sign nothing.
+// device. They are safe for concurrent use. The zero value and nil are destroyed keys.
+//
+// Where several processes share a store, an app and its notification extension for example, each loads the Keys in the
+// transaction that stores them again: of two that loaded the same state the later one would undo what the other did.
 //
 // There is no call that signs what the caller likes: a device signs the structures of sotto and nothing else.
 type Keys struct {
@@ -29,7 +32,7 @@ type Keys struct {
 	record    *Record
 	signer    *cose.Signer
 	messaging []*half // newest first
-	drained   uint64  // when the queue was last drained or the messaging key renewed, in Unix seconds; 0 for never
+	contact   uint64  // when the device was last on line or renewed its messaging key, in Unix seconds; 0 for never
 	next      uint64  // the first place of the log that the device never signed for and settled
 	pending   *entry  // nil for none
 }
@@ -66,8 +69,25 @@ func newKeys(f recordFields, seed []byte) (*Keys, error) {
 	return &Keys{redacted: secret.Redact("device.Keys", f.ID[:]), record: r, signer: signer}, nil
 }
 
-// Record returns the record under which the device signs now; nil when k is the zero value.
+// begin locks the keys, and refuses nil, the zero value and destroyed ones. Who begins unlocks k.mu.
+func (k *Keys) begin() error {
+	if k == nil {
+		return fmt.Errorf("device: %w", fault.DestroyedKey)
+	}
+	k.mu.Lock()
+	if k.signer == nil {
+		k.mu.Unlock()
+		return fmt.Errorf("device: %w", fault.DestroyedKey)
+	}
+	return nil
+}
+
+// Record returns the record under which the device signs now. It is there even after Destroy; the zero value and nil have
+// none.
 func (k *Keys) Record() *Record {
+	if k == nil {
+		return nil
+	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.record
@@ -76,7 +96,9 @@ func (k *Keys) Record() *Record {
 // Pending returns the log entry that this device signed and that is not settled yet, nil for none. It is offered to the
 // server again and again, always the same bytes: a device never signs two entries for one place of a log.
 func (k *Keys) Pending() []byte {
-	k.mu.Lock()
+	if k.begin() != nil {
+		return nil
+	}
 	defer k.mu.Unlock()
 	if k.pending == nil {
 		return nil
@@ -84,51 +106,51 @@ func (k *Keys) Pending() []byte {
 	return bytes.Clone(k.pending.bytes)
 }
 
-// Settle takes the device's own log, as the server has it. When the place of the pending entry is taken, by that entry or
-// by another one, nothing is pending any more; and when it was a new record of this device, the device signs under it from
-// now on. It reports whether anything changed, which is then to be stored.
+// Settle takes the device's own log as the server has it: the pinned one, extended. When the place of the pending entry is
+// taken, by that entry or by another one, nothing is pending any more. And when the log has a newer record of this device,
+// the device signs under it from now on, also if its store was put back to a time before it signed that record. Settle
+// reports whether anything changed, which is then to be stored. A log with another root than the one that this device
+// founded is fault.IdentityChanged.
 func (k *Keys) Settle(served *Log) (bool, error) {
-	if served == nil {
-		return false, fmt.Errorf("device: no log: %w", fault.Misuse)
-	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if err := k.alive(); err != nil {
+	if err := k.begin(); err != nil {
 		return false, err
 	}
-	if k.pending == nil || k.pending.Seq >= uint64(len(served.hashes)) {
-		return false, nil
-	}
-	if served.user != k.pending.User {
+	defer k.mu.Unlock()
+	if served == nil || len(served.hashes) == 0 || served.user != k.record.fields.User {
 		return false, fmt.Errorf("device: log of another user: %w", fault.Misuse)
 	}
-	if k.pending.Op == opUpdate && served.hashes[k.pending.Seq] == k.pending.hash {
-		if err := k.renew(*k.pending.Arg); err != nil {
-			return false, err
-		}
+	if k.pending != nil && k.pending.Op == opRoot && served.hashes[0] != k.pending.hash {
+		return false, fmt.Errorf("device: log that this device did not found: %w", fault.IdentityChanged)
+	}
+	renewed, err := k.renew(served)
+	if err != nil || k.pending == nil || k.pending.Seq >= uint64(len(served.hashes)) {
+		return renewed, err
 	}
 	k.next, k.pending = k.pending.Seq+1, nil
 	return true, nil
 }
 
-// renew makes the device sign under another record of the same key. k.mu is held.
-func (k *Keys) renew(record []byte) error {
-	r, err := ParseRecord(k.record.fields.User, record)
-	if err != nil {
-		return err
+// renew makes the device sign under its present record in the log. k.mu is held.
+func (k *Keys) renew(served *Log) (bool, error) {
+	own := k.record.fields
+	for _, r := range served.Active() {
+		if r.fields.ID != own.ID || r.fields.Ed25519 != own.Ed25519 || r.cert == k.record.cert {
+			continue
+		}
+		seed, err := k.signer.ExportSecretSeed()
+		if err != nil {
+			return false, fmt.Errorf("device: %w", err)
+		}
+		defer clear(seed)
+		signer, err := newSigner(seed, r.cert[:])
+		if err != nil {
+			return false, err
+		}
+		k.signer.Destroy()
+		k.record, k.signer = r, signer
+		return true, nil
 	}
-	seed, err := k.signer.ExportSecretSeed()
-	if err != nil {
-		return fmt.Errorf("device: %w", err)
-	}
-	defer clear(seed)
-	signer, err := newSigner(seed, r.cert[:])
-	if err != nil {
-		return err
-	}
-	k.signer.Destroy()
-	k.record, k.signer = r, signer
-	return nil
+	return false, nil
 }
 
 // newSigner is the signer of an Ed25519 seed with a key ID.
@@ -144,6 +166,9 @@ func newSigner(seed, keyID []byte) (*cose.Signer, error) {
 
 // Destroy wipes all private keys. It is idempotent; later uses fail with fault.DestroyedKey.
 func (k *Keys) Destroy() {
+	if k == nil {
+		return
+	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.signer != nil {
@@ -154,12 +179,4 @@ func (k *Keys) Destroy() {
 		h.destroy()
 	}
 	k.messaging = nil
-}
-
-// alive refuses destroyed keys and the zero value. k.mu is held.
-func (k *Keys) alive() error {
-	if k.signer == nil {
-		return fmt.Errorf("device: %w", fault.DestroyedKey)
-	}
-	return nil
 }

@@ -28,14 +28,16 @@ type Log struct {
 
 // member is a device and its history. It is immutable.
 type member struct {
-	records []admitted // the last one is current
-	ended   uint64     // seq of the entry that ended it; 0 while it is active, since the first entry ends none
+	current  *admitted
+	admitted uint64 // seq of the entry that brought the device in
+	ended    uint64 // seq of the entry that ended it; 0 while it is active, since the first entry ends none
 }
 
-// admitted is a record and the seq of the entry that brought it in.
+// admitted is a record, the seq of the entry that brought it in, and the record before, so that logs share their history.
 type admitted struct {
 	record *Record
 	seq    uint64
+	before *admitted
 }
 
 // recoveryKey is a recovery key and the seq of the entry that set it.
@@ -49,8 +51,6 @@ type recoverEntry struct {
 	by  *cose.Verifier
 	seq uint64
 }
-
-func (m *member) current() *Record { return m.records[len(m.records)-1].record }
 
 func newLog(user string) *Log {
 	return &Log{user: user, ids: map[ID]bool{}, certs: map[CertID]int{}, keys: map[[ed25519.PublicKeySize]byte]bool{}}
@@ -96,7 +96,7 @@ func (l *Log) Anchor() Hash {
 func (l *Log) Active() []*Record {
 	records := make([]*Record, len(l.active))
 	for i, at := range l.active {
-		records[i] = l.members[at].current()
+		records[i] = l.members[at].current.record
 	}
 	return records
 }
@@ -111,10 +111,10 @@ func (l *Log) Find(c CertID) (*Record, error) {
 	switch m := l.members[at]; {
 	case m.ended > 0:
 		return nil, fmt.Errorf("device: record of a revoked device: %w", fault.RevokedDevice)
-	case m.current().cert != c:
+	case m.current.record.cert != c:
 		return nil, fmt.Errorf("device: record that was replaced: %w", fault.UntrustedSigner)
 	default:
-		return m.current(), nil
+		return m.current.record, nil
 	}
 }
 
@@ -134,15 +134,15 @@ func (l *Log) until(n uint64) *Log {
 	then := newLog(l.user)
 	then.hashes = slices.Clone(l.hashes[:n])
 	for _, m := range l.members {
-		if m.records[0].seq >= n {
+		if m.admitted >= n {
 			break // members stand in order of admission
 		}
-		was := &member{ended: m.ended}
-		for _, a := range m.records {
-			if a.seq < n {
-				was.records = append(was.records, a)
-				then.certs[a.record.cert] = len(then.members)
-			}
+		was := *m
+		for was.current.seq >= n {
+			was.current = was.current.before
+		}
+		for a := was.current; a != nil; a = a.before {
+			then.certs[a.record.cert] = len(then.members)
 		}
 		if was.ended >= n {
 			was.ended = 0
@@ -150,9 +150,9 @@ func (l *Log) until(n uint64) *Log {
 		if was.ended == 0 {
 			then.active = append(then.active, len(then.members))
 		}
-		then.ids[was.current().fields.ID] = true
-		then.keys[was.current().fields.Ed25519] = true
-		then.members = append(then.members, was)
+		then.ids[was.current.record.fields.ID] = true
+		then.keys[was.current.record.fields.Ed25519] = true
+		then.members = append(then.members, &was)
 	}
 	for _, r := range l.recovery {
 		if r.seq < n {

@@ -69,11 +69,10 @@ func (k *Keys) Register(l *Log, server string, nonce [32]byte, now time.Time) ([
 	if err != nil {
 		return nil, err
 	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if err := k.alive(); err != nil {
+	if err := k.begin(); err != nil {
 		return nil, err
 	}
+	defer k.mu.Unlock()
 	if l == nil || len(k.messaging) == 0 {
 		return nil, fmt.Errorf("device: registration without a log or a messaging key: %w", fault.Misuse)
 	}
@@ -92,8 +91,7 @@ func (l *Log) admittedBy(c CertID) (Hash, error) {
 	if _, err := l.Find(c); err != nil {
 		return Hash{}, err
 	}
-	records := l.members[l.certs[c]].records
-	return l.hashes[records[len(records)-1].seq], nil
+	return l.hashes[l.members[l.certs[c]].current.seq], nil
 }
 
 // Registered is a device that answered a challenge.

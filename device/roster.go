@@ -58,6 +58,9 @@ func NewRoster(conversation Hash, epoch uint64, logs ...*Log) (*Roster, error) {
 		}
 	}
 	slices.SortFunc(r.certs, func(a, b CertID) int { return bytes.Compare(a[:], b[:]) })
+	if len(r.certs) == 0 {
+		r.suite = 0
+	}
 	r.hash = r.sum(conversation, epoch)
 	return r, nil
 }
@@ -83,7 +86,7 @@ func (r *Roster) Heads() []Head { return slices.Clone(r.heads) }
 // Certs returns the IDs of all records, ascending.
 func (r *Roster) Certs() []CertID { return slices.Clone(r.certs) }
 
-// Suite returns the highest suite that every device can do.
+// Suite returns the highest suite that every device can do, 0 when there is no device.
 func (r *Roster) Suite() Suite { return r.suite }
 
 // Find returns the record of that ID if it is in the roster.

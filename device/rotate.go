@@ -15,7 +15,7 @@ import (
 const (
 	RotateAfter = 7 * 24 * time.Hour // the age at which a messaging key is renewed
 	KeepFor     = 7 * 24 * time.Hour // time on line until a renewed key's private half is wiped
-	maxAway     = 24 * time.Hour     // between two drains, at most this long counts as on line
+	maxAway     = 24 * time.Hour     // between two contacts, at most this long counts as on line
 	maxHalves   = 256                // private halves of one device
 )
 
@@ -37,7 +37,9 @@ func (h *half) destroy() {
 // RotationDue reports whether the messaging key is to be renewed: there is none, it hangs on a record that was replaced, it
 // is RotateAfter old, or its date lies ahead by more than a day, because the clock was wrong then or is now.
 func (k *Keys) RotationDue(now time.Time) bool {
-	k.mu.Lock()
+	if k.begin() != nil {
+		return false
+	}
 	defer k.mu.Unlock()
 	if len(k.messaging) == 0 || k.messaging[0].public.fields.Cert != k.record.cert {
 		return true
@@ -49,17 +51,17 @@ func (k *Keys) RotationDue(now time.Time) bool {
 // Rotate makes a new messaging key and returns it signed, to be published once it is stored. l is the device's own log as
 // it knows it; a device that is not in it yet may rotate, too. published is the newest device-key that the server shows
 // for this device, nil for none: a device that was restored from an old copy goes on above it. It must be signed by this
-// device, else it is fault.UntrustedSigner.
+// device: what a server shows instead is refused, as fault.UntrustedSigner for example, and an app then goes on with nil.
+// When no generation is left above it, somebody else has the device's key: fault.SenderReset, the device is to be revoked.
 func (k *Keys) Rotate(l *Log, published []byte, now time.Time) ([]byte, error) {
 	issued, err := seconds(now)
 	if err != nil {
 		return nil, err
 	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if err := k.alive(); err != nil {
+	if err := k.begin(); err != nil {
 		return nil, err
 	}
+	defer k.mu.Unlock()
 	if l == nil || l.user != k.record.fields.User {
 		return nil, fmt.Errorf("device: log of another user: %w", fault.Misuse)
 	}
@@ -76,7 +78,7 @@ func (k *Keys) Rotate(l *Log, published []byte, now time.Time) ([]byte, error) {
 		return nil, err
 	}
 	k.messaging = append([]*half{h}, k.messaging...)
-	k.drained = issued // the time on line of the key that was renewed counts from here
+	k.contact = max(k.contact, issued) // the time on line of the key that was renewed counts from here
 	return bytes.Clone(h.public.b), nil
 }
 
@@ -92,6 +94,9 @@ func (k *Keys) nextGen(published []byte) (uint64, error) {
 	m, err := k.readOwn(published)
 	if err != nil {
 		return 0, err
+	}
+	if m.fields.Gen == maxInt {
+		return 0, fmt.Errorf("device: the last generation is published: %w", fault.SenderReset)
 	}
 	return max(gen, m.fields.Gen+1), nil
 }
@@ -135,7 +140,9 @@ func (k *Keys) newHalf(f deviceKeyFields) (*half, error) {
 // DeviceKey returns the newest device-key, signed, nil before the first Rotate. It is offered to the server until that has
 // it.
 func (k *Keys) DeviceKey() []byte {
-	k.mu.Lock()
+	if k.begin() != nil {
+		return nil
+	}
 	defer k.mu.Unlock()
 	if len(k.messaging) == 0 {
 		return nil
@@ -145,7 +152,9 @@ func (k *Keys) DeviceKey() []byte {
 
 // KeyIDs returns the IDs of the messaging keys whose private halves are kept, newest first.
 func (k *Keys) KeyIDs() []KeyID {
-	k.mu.Lock()
+	if k.begin() != nil {
+		return nil
+	}
 	defer k.mu.Unlock()
 	ids := make([]KeyID, len(k.messaging))
 	for i, h := range k.messaging {
@@ -154,32 +163,45 @@ func (k *Keys) KeyIDs() []KeyID {
 	return ids
 }
 
-// Drained says that the device is on line and has received everything that waited for it. Each private half that was
-// renewed is wiped after KeepFor on line since then; of the time between two calls, at most a day counts. So a phone that
-// was off for a month still reads its queue, and no clock that jumps wipes a key. It returns how many were wiped; the
-// caller stores the Keys either way.
-func (k *Keys) Drained(now time.Time) (wiped int, err error) {
+// Online says that the device is in contact with its server, and receives what waits for it; an app calls it once an hour
+// or so as long as that is the case. Each private half that was renewed is wiped after KeepFor on line since then; of the
+// time between two calls, at most a day counts. So a phone that was off for a month still reads its queue, no clock that
+// jumps wipes a key, and no server keeps one alive. It returns how many were wiped; the caller stores the Keys either way.
+func (k *Keys) Online(now time.Time) (wiped int, err error) {
 	t, err := seconds(now)
 	if err != nil {
 		return 0, err
 	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if err := k.alive(); err != nil {
+	if err := k.begin(); err != nil {
 		return 0, err
 	}
-	var online uint64
-	if k.drained > 0 && t > k.drained {
-		online = min(t-k.drained, uint64(maxAway/time.Second))
-	}
-	k.drained = t
+	defer k.mu.Unlock()
+	since := k.onlineSince(t)
 	for i := len(k.messaging) - 1; i > 0; i-- {
 		h := k.messaging[i]
-		if h.online += online; h.online >= uint64(KeepFor/time.Second) {
+		if h.online += since; h.online >= uint64(KeepFor/time.Second) {
 			h.destroy()
 			k.messaging = append(k.messaging[:i], k.messaging[i+1:]...)
 			wiped++
 		}
 	}
 	return wiped, nil
+}
+
+// onlineSince is the time on line since the last call that counts, and moves on to t. A clock that went back counts for
+// nothing until it is where it was; when it went back by more than a day it was wrong before, and counting begins anew.
+// k.mu is held.
+func (k *Keys) onlineSince(t uint64) (seconds uint64) {
+	const day = uint64(maxAway / time.Second)
+	switch {
+	case t < k.contact && k.contact-t <= day:
+		return 0
+	case t < k.contact:
+		k.contact = 0
+		return 0
+	case k.contact > 0:
+		seconds = min(t-k.contact, day)
+	}
+	k.contact = t
+	return seconds
 }

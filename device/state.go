@@ -13,7 +13,7 @@ import (
 
 // The state of Keys, for the device's own sealed store:
 //
-//	["sotto/v1.device-state", record, Ed25519 seed, [[device-key, X25519, X-Wing seed | null, seconds on line] …], drained,
+//	["sotto/v1.device-state", record, Ed25519 seed, [[device-key, X25519, X-Wing seed | null, seconds on line] …], contact,
 //	 next place to sign for, pending entry | null]
 //
 // with the messaging keys newest first. It is written by hand, so that the encoder keeps no copy of a secret.
@@ -24,11 +24,10 @@ const maxState = 1024 + MaxRecord + MaxEntry + maxHalves*(MaxDeviceKey+128)
 // ExportSecretState returns everything that Keys are, for ParseKeys. It holds the private keys: the caller seals it (package
 // store) and wipes it.
 func (k *Keys) ExportSecretState() ([]byte, error) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if err := k.alive(); err != nil {
+	if err := k.begin(); err != nil {
 		return nil, err
 	}
+	defer k.mu.Unlock()
 	seed, err := k.signer.ExportSecretSeed()
 	if err != nil {
 		return nil, fmt.Errorf("device: %w", err)
@@ -46,7 +45,7 @@ func (k *Keys) ExportSecretState() ([]byte, error) {
 			return nil, fmt.Errorf("device: %w", err)
 		}
 	}
-	b = wire.AppendHead(b, wire.MajorUint, k.drained)
+	b = wire.AppendHead(b, wire.MajorUint, k.contact)
 	b = wire.AppendHead(b, wire.MajorUint, k.next)
 	if k.pending == nil {
 		return append(b, wire.Null), nil
@@ -130,7 +129,7 @@ func (k *Keys) read(r *wire.Reader) error {
 			r.Fail("device: state: messaging keys", "not newest first", fault.Malformed)
 		}
 	}
-	k.drained = readUint(r, "device: state: drained")
+	k.contact = readUint(r, "device: state: contact")
 	k.next = readUint(r, "device: state: next")
 	return k.readPending(r)
 }

@@ -1,6 +1,7 @@
 package device
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/sottokit/sotto/fault"
@@ -33,12 +34,15 @@ func Resume(user string, entries [][]byte, pin Pin) (*Log, error) {
 	if uint64(len(entries)) <= pin.Seq {
 		return nil, fmt.Errorf("device: log of %d entries is shorter than its pin: %w", len(entries), fault.Rollback)
 	}
-	for i, b := range entries {
-		if err := l.apply(b, true); err != nil {
+	if hash(entries[0]) != pin.Root {
+		return nil, fmt.Errorf("device: log with another root than its pin: %w", fault.IdentityChanged)
+	}
+	for _, b := range entries {
+		switch err := l.apply(b, true); {
+		case errors.Is(err, fault.UnsupportedVersion):
 			return nil, err
-		}
-		if i == 0 && l.hashes[0] != pin.Root {
-			return nil, fmt.Errorf("device: log with another root than its pin: %w", fault.IdentityChanged)
+		case err != nil:
+			return nil, fmt.Errorf("device: log is not the one that was pinned: %w (%v)", fault.Damaged, err)
 		}
 	}
 	if l.Pin() != pin {

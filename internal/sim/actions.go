@@ -199,15 +199,15 @@ func (w *World) Attack() error {
 	return nil
 }
 
-// Wait lets time pass, after which a phone that is on line says that it received everything.
+// Wait lets time pass, after which a phone says that it is on line.
 func (w *World) Wait() error {
 	_, p := w.phoneChosen()
 	w.Pass(time.Duration(1+w.Choose("days", 10)) * 24 * time.Hour)
 	if !p.on {
 		return nil
 	}
-	if _, err := p.keys.Drained(w.now); err != nil {
-		return fmt.Errorf("%s drains: %w", p, err)
+	if _, err := p.keys.Online(w.now); err != nil {
+		return fmt.Errorf("%s is on line: %w", p, err)
 	}
 	return ignorePower(p.save(nil))
 }
