@@ -130,27 +130,25 @@ func (k *Keys) Settle(served *Log) (bool, error) {
 	return true, nil
 }
 
-// renew makes the device sign under its present record in the log. k.mu is held.
+// renew makes the device sign under the record that has replaced its own in the log. k.mu is held.
 func (k *Keys) renew(served *Log) (bool, error) {
-	own := k.record.fields
-	for _, r := range served.Active() {
-		if r.fields.ID != own.ID || r.fields.Ed25519 != own.Ed25519 || r.cert == k.record.cert {
-			continue
-		}
-		seed, err := k.signer.ExportSecretSeed()
-		if err != nil {
-			return false, fmt.Errorf("device: %w", err)
-		}
-		defer clear(seed)
-		signer, err := newSigner(seed, r.cert[:])
-		if err != nil {
-			return false, err
-		}
-		k.signer.Destroy()
-		k.record, k.signer = r, signer
-		return true, nil
+	at, known := served.certs[k.record.cert]
+	if !known || served.members[at].ended > 0 || served.members[at].current.record.cert == k.record.cert {
+		return false, nil
 	}
-	return false, nil
+	r := served.members[at].current.record
+	seed, err := k.signer.ExportSecretSeed()
+	if err != nil {
+		return false, fmt.Errorf("device: %w", err)
+	}
+	defer clear(seed)
+	signer, err := newSigner(seed, r.cert[:])
+	if err != nil {
+		return false, err
+	}
+	k.signer.Destroy()
+	k.record, k.signer = r, signer
+	return true, nil
 }
 
 // newSigner is the signer of an Ed25519 seed with a key ID.

@@ -1,0 +1,265 @@
+package device_test
+
+import (
+	"sync"
+	"testing"
+
+	"github.com/sottokit/sotto/device"
+	"github.com/sottokit/sotto/fault"
+	"github.com/sottokit/sotto/internal/wire"
+)
+
+func TestExtendTakesWhatFollows(t *testing.T) {
+	s := newScene(t)
+	whole, n := s.log(), uint64(len(s.entries))
+	for held := range n {
+		l := at(t, whole, held)
+		for from := range held + 2 {
+			if from == n {
+				continue // nothing follows the newest entry
+			}
+			got, err := l.Extend(s.entries[from:])
+			if err != nil || got.Pin() != whole.Pin() {
+				t.Errorf("%d held, served from %d: %v", held+1, from, err)
+			}
+		}
+		if from := held + 2; from < n {
+			got, err := l.Extend(s.entries[from:])
+			wantFault(t, err, fault.TooFarAhead)
+			if got != nil {
+				t.Error("a log beside the error")
+			}
+		}
+	}
+}
+
+func TestExtendByNothingNewIsTheSameLog(t *testing.T) {
+	s := newScene(t)
+	l := s.log()
+	for _, entries := range [][][]byte{nil, {}, s.entries, s.entries[3:], s.entries[len(s.entries)-1:]} {
+		if got, err := l.Extend(entries); err != nil || got != l {
+			t.Errorf("%d entries served again: %v", len(entries), err)
+		}
+	}
+}
+
+func TestExtendRefusesLessThanThePin(t *testing.T) {
+	s := newScene(t)
+	l, n := s.log(), len(s.entries)
+	for from := range n - 1 {
+		for to := from + 1; to < n; to++ {
+			got, err := l.Extend(s.entries[from:to])
+			wantFault(t, err, fault.Rollback)
+			if got != nil {
+				t.Error("shorter-than-pin: a log beside the error")
+			}
+		}
+	}
+}
+
+func TestExtendRefusesAnotherRoot(t *testing.T) {
+	s, other := newScene(t), newStranger(t, alice)
+	l := s.log()
+	w := &writer{TB: t}
+	w.put(other.signer, opRoot, other.record, nil)
+	for range 2 {
+		got, err := l.Extend(w.entries)
+		wantFault(t, err, fault.IdentityChanged)
+		if got != nil {
+			t.Error("other-root-than-pin: a log beside the error")
+		}
+		w.put(other.signer, opAdd, newStranger(t, alice).record, nil)
+	}
+	// A root that is none changes no identity.
+	good := entry(nil, opRoot, other.record, nil)
+	for name, c := range map[string]struct {
+		root []byte
+		want fault.Code
+	}{
+		"signed by another":  {s.founder.entry(t, good), fault.UntrustedSigner},
+		"of another user":    {other.entry(t, good.with(1, bob)), fault.UntrustedSigner},
+		"of a newer version": {other.entry(t, good.with(4, 6)), fault.UnsupportedVersion},
+		"no root":            {other.entry(t, good.with(4, opAdd)), fault.Malformed},
+		"with a wrong prev":  {other.entry(t, good.with(3, random(32))), fault.Malformed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := l.Extend([][]byte{c.root})
+			wantFault(t, err, c.want)
+		})
+	}
+}
+
+// An entry alone that follows one that is not at hand claims that there is another branch. That is no fork.
+func TestClaimOfAnotherBranchIsNoFork(t *testing.T) {
+	s := newScene(t)
+	n := len(s.entries)
+	other := s.branch(n - 3)
+	for range 5 {
+		other.put(s.founder.signer, opAdd, newStranger(t, alice).record, nil)
+	}
+	l := s.log()
+	for name, from := range map[string]int{"at a place that is held": n - 2, "after the newest": n, "later": n + 1} {
+		t.Run(name, func(t *testing.T) {
+			got, err := l.Extend(other.entries[from:])
+			wantFault(t, err, fault.TooFarAhead)
+			if got != nil {
+				t.Error("a log beside the error")
+			}
+		})
+	}
+	_, err := l.Extend(other.entries[n-3:])
+	wantFault(t, err, fault.LogFork)
+}
+
+func TestExtendTakesAListAsAWhole(t *testing.T) {
+	s := newScene(t)
+	l := s.log()
+	s.put(s.founder.signer, opAdd, newStranger(t, alice).record, nil)
+	good := len(s.entries)
+	s.put(newStranger(t, alice).signer, opAdd, newStranger(t, alice).record, nil)
+	got, err := l.Extend(s.entries)
+	wantFault(t, err, fault.UntrustedSigner)
+	if got != nil {
+		t.Error("part of the list was taken")
+	}
+	if _, err := l.Extend(s.entries[:good]); err != nil {
+		t.Errorf("the good part alone: %v", err)
+	}
+}
+
+// The list must be consecutive, also where its entries are held.
+func TestExtendRefusesGapsAndRepeats(t *testing.T) {
+	s := newScene(t)
+	l := s.log()
+	e := s.entries
+	for name, c := range map[string]struct {
+		held    *device.Log
+		entries [][]byte
+	}{
+		"gap among what is held":    {l, [][]byte{e[1], e[3], e[4], e[5], e[6]}},
+		"repeat among what is held": {l, [][]byte{e[1], e[1], e[2]}},
+		"gap among what is new":     {at(t, l, 2), [][]byte{e[2], e[3], e[5]}},
+		"repeat among what is new":  {at(t, l, 2), [][]byte{e[2], e[3], e[3]}},
+		"order":                     {at(t, l, 2), [][]byte{e[4], e[3]}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := c.held.Extend(c.entries)
+			if err == nil || got != nil {
+				t.Fatal("taken")
+			}
+			wantFault(t, err, map[bool]fault.Code{true: fault.TooFarAhead, false: fault.Malformed}[name[0] == 'g' || name == "order"])
+		})
+	}
+}
+
+// A log in use never changes: what extends it is another one, and two of them know nothing of each other.
+func TestLogsAreImmutable(t *testing.T) {
+	s := newScene(t)
+	l := s.log()
+	before := snapshot(t, s, l)
+	type branch struct {
+		*writer
+		device stranger
+	}
+	branches := make([]branch, 8)
+	for i := range branches {
+		b := branch{s.branch(len(s.entries)), newStranger(t, alice)}
+		b.put(s.founder.signer, opAdd, b.device.record, nil)
+		b.put(s.founder.signer, opRevoke, s.laptop.kid, nil)
+		b.put(b.device.signer, opUpdate, b.device.renewed(t, suite2).record, nil)
+		b.put(s.recovery, opRecover, newStranger(t, alice).record, recoverySigner(t, recoveryKey(t, byte(10+i))).public())
+		branches[i] = b
+	}
+	var wg sync.WaitGroup
+	for _, b := range branches {
+		wg.Go(func() {
+			next, err := l.Extend(b.entries)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if next.Pin() != b.pin() || len(next.Active()) != 1 {
+				t.Errorf("extended to %v", next.Pin())
+			}
+		})
+		wg.Go(func() {
+			if snapshot(t, s, l) != before {
+				t.Error("the log changed while others extended it")
+			}
+		})
+	}
+	wg.Wait()
+	if snapshot(t, s, l) != before {
+		t.Error("the log changed")
+	}
+	// What a log gives out may be written to, and what it was made of, too.
+	l.Active()[0] = nil
+	clear(s.entries[3])
+	clear(l.Active()[1].Bytes())
+	if snapshot(t, s, l) != before {
+		t.Error("the log changed with what it gave out")
+	}
+}
+
+// However many entries, recovery keys and recoveries a log has, two logs that extend it share no place to write to.
+func TestTwoExtensionsOfOneLogKeepApart(t *testing.T) {
+	w := &writer{TB: t}
+	root := newStranger(t, alice)
+	key := recoverySigner(t, recoveryKey(t, 1))
+	w.put(root.signer, opRoot, root.record, key.public())
+	for n := range byte(9) {
+		next := recoverySigner(t, recoveryKey(t, 2+n))
+		w.put(key, opRecover, newStranger(t, alice).record, next.public())
+		key = next
+		l, last := w.log(), newStranger(t, alice)
+		a, b := w.branch(len(w.entries)), w.branch(len(w.entries))
+		ofA := recoverySigner(t, recoveryKey(t, 101))
+		a.put(key, opRecover, last.record, nil)
+		a.put(key, opSetRecovery, nil, ofA.public())
+		b.put(key, opSetRecovery, nil, recoverySigner(t, recoveryKey(t, 102)).public())
+		b.put(recoverySigner(t, recoveryKey(t, 102)), opRecover, newStranger(t, alice).record, nil)
+		one := extended(t, l, a.entries[len(w.entries)])
+		extended(t, l, b.entries[len(w.entries)])
+		two := extended(t, one, a.entries[len(w.entries)+1])
+		extended(t, l, b.entries[len(w.entries):]...)
+		if one.Pin() != a.branch(len(a.entries)-1).pin() || two.Pin() != a.pin() {
+			t.Fatal("another entry counts in a log after a second one was made")
+		}
+		c := a.branch(len(a.entries))
+		c.put(ofA, opRecover, newStranger(t, alice).record, nil)
+		extended(t, two, c.entries[len(c.entries)-1]) // whose recovery key is still that of its own entry
+
+		// The recovery of the one counts where it stands: what parts after it is a fork.
+		x, y := a.branch(len(a.entries)-1), a.branch(len(a.entries)-1)
+		x.put(last.signer, opAdd, newStranger(t, alice).record, nil)
+		y.put(last.signer, opAdd, newStranger(t, alice).record, nil)
+		_, err := extended(t, one, x.entries[len(x.entries)-1]).Extend(y.entries[len(y.entries)-1:])
+		wantFault(t, err, fault.LogFork)
+	}
+}
+
+func extended(t testing.TB, l *device.Log, entries ...[]byte) *device.Log {
+	t.Helper()
+	next, err := l.Extend(entries)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return next
+}
+
+// snapshot is everything that can be seen of a log.
+func snapshot(t testing.TB, s *scene, l *device.Log) [32]byte {
+	t.Helper()
+	pin, anchor := l.Pin(), l.Anchor()
+	var b []byte
+	b = wire.AppendText(b, l.User())
+	b = append(append(append(b, pin.Root[:]...), pin.Head[:]...), anchor[:]...)
+	for _, r := range l.Active() {
+		b = append(b, r.Bytes()...)
+	}
+	for _, known := range []stranger{s.founder, s.laptopOld, s.laptop, s.phoneOld, s.phone} {
+		_, err := l.Find(device.CertID(known.kid))
+		b = append(b, byte(fault.Of(err)))
+	}
+	return sum(b)
+}

@@ -1,0 +1,75 @@
+package device_test
+
+import (
+	"crypto/ed25519"
+	"testing"
+
+	"github.com/sottokit/sotto/device"
+	"github.com/sottokit/sotto/internal/faulttest"
+)
+
+// What is in a state belongs together: one device, its keys, what it signed.
+func TestStateRefusesPartsThatDoNotFit(t *testing.T) {
+	h, k := busy(t, device.Hybrid)
+	good := readParts(t, state(t, k))
+	me := signerOf(t, k)
+	other, bobs := generate(t, alice, device.Hybrid), generate(t, bob, device.Classical)
+	theirs := readParts(t, state(t, other))
+	h.rotate(other, nil, start)
+	foreign := privateHalves(t, other)[0]
+	ofBob := mustSign(t)(bobs.Found(nil, start))
+	o := signerOf(t, other)
+	renewed := strangerOf(t, o.key, fields{1: alice, 2: random(16), 3: o.public(), 4: 2, 5: start.Unix()})
+	own := h.deviceKey(me, hybridKey())
+	for name, change := range map[string]func(*parts){
+		"seed of another device":             func(p *parts) { p.seed = theirs.seed },
+		"record of another device":           func(p *parts) { p.record = theirs.record },
+		"record with a broken signature":     func(p *parts) { p.record = flipped(p.record, len(p.record)-1, 1) },
+		"X25519 key of another half":         func(p *parts) { p.halves = with(p.halves, func(h *half) { h.x25519 = p.halves[1].x25519 }) },
+		"X-Wing seed of another half":        func(p *parts) { p.halves = with(p.halves, func(h *half) { h.xwing = foreign.xwing }) },
+		"no X-Wing seed":                     func(p *parts) { p.halves = with(p.halves, func(h *half) { h.xwing = nil }) },
+		"X-Wing seed of a classical key":     func(p *parts) { p.halves = []half{{p.halves[1].deviceKey, p.halves[1].x25519, foreign.xwing, 0}} },
+		"device-key of other private halves": func(p *parts) { p.halves = with(p.halves, func(h *half) { h.deviceKey = me.deviceKey(t, own) }) },
+		"messaging key of another device":    func(p *parts) { p.halves = append([]half{foreign}, p.halves...) },
+		"device-key with a broken signature": func(p *parts) {
+			p.halves = with(p.halves, func(h *half) { h.deviceKey = flipped(h.deviceKey, len(h.deviceKey)-1, 1) })
+		},
+		"messaging keys oldest first":         func(p *parts) { p.halves = []half{p.halves[1], p.halves[0]} },
+		"a messaging key twice":               func(p *parts) { p.halves = append(p.halves[:1:1], p.halves...) },
+		"pending entry of another user":       func(p *parts) { p.pending = ofBob },
+		"pending update of another device":    func(p *parts) { p.pending = o.entry(t, entry(h.entries, opUpdate, renewed.record, nil)) },
+		"pending entry by another device":     func(p *parts) { p.pending = o.entry(t, entry(h.entries, opAdd, renewed.record, nil)) },
+		"pending update without a record":     func(p *parts) { p.pending = me.entry(t, entry(h.entries, opUpdate, nil, nil)) },
+		"pending update with broken record":   func(p *parts) { p.pending = me.entry(t, entry(h.entries, opUpdate, []byte{0xa0}, nil)) },
+		"pending entry with broken signature": func(p *parts) { p.pending = flipped(p.pending, len(p.pending)-1, 1) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := good
+			change(&p)
+			k, err := device.ParseKeys(p.encode())
+			if err == nil || k != nil {
+				t.Error("accepted")
+			}
+			faulttest.FromInput(t, err)
+		})
+	}
+}
+
+// A state from a sealed store that holds another's update as pending must not make this device sign under that record.
+func TestSettleKeepsTheDevicesOwnRecord(t *testing.T) {
+	_, k := busy(t, device.Hybrid)
+	w := &writer{TB: t}
+	other := newStranger(t, alice)
+	w.put(other.signer, opRoot, other.record, nil)
+	w.put(other.signer, opUpdate, other.renewed(t, suite2).record, nil)
+	p := readParts(t, state(t, k))
+	p.pending = w.entries[1]
+	k, err := device.ParseKeys(p.encode())
+	if err != nil {
+		return // refused where it is read
+	}
+	_, err = k.Settle(w.log())
+	if !k.Record().Verifier().PublicKey().Equal(ed25519.NewKeyFromSeed(p.seed).Public()) {
+		t.Errorf("the device signs under the record of another one: %v", err)
+	}
+}
