@@ -30,5 +30,5 @@ func Example() {
 	fmt.Println(err)
 	// Output:
 	// low voice <nil>
-	// cose: does not open with this key in this place
+	// cose: altered, or belongs elsewhere
 }

@@ -12,11 +12,6 @@ import (
 	"github.com/sottokit/sotto/recovery"
 )
 
-// What signs an entry leaves it pending in the Keys of this device (Keys.Pending): the caller stores them before the entry
-// goes to the server, and calls Keys.Settle with the log that the server then has. While an entry is pending no other one
-// is signed, nor ever a second one for the same place: fault.Misuse. What a log would refuse is refused here, with the
-// same reason.
-
 // Found signs the first entry of a user's log, with this device as the first one and, unless it is nil, the recovery key.
 // The user's identity is this entry: it is done once.
 func (k *Keys) Found(r *recovery.Key, now time.Time) ([]byte, error) {
@@ -33,6 +28,11 @@ func (k *Keys) Found(r *recovery.Key, now time.Time) ([]byte, error) {
 }
 
 // Add signs that r is another device of the same user.
+//
+// It and the other methods that sign an entry leave it pending in the Keys of this device and change nothing in the log: the
+// caller stores the Keys, sends the entry, extends the log by what the server then serves, calls Keys.Settle and stores the
+// Keys again. While an entry is pending no other one is signed, nor ever a second one for the same place: fault.Misuse. What
+// a log would refuse is refused here, with the same reason and code.
 func (l *Log) Add(by *Keys, r *Record, now time.Time) ([]byte, error) {
 	if r == nil {
 		return nil, fmt.Errorf("device: no record: %w", fault.Misuse)
@@ -89,28 +89,28 @@ func (k *Keys) nextRecord(suite Suite, now time.Time) (*Record, error) {
 	return r, nil
 }
 
-// Recover signs with the recovery key that the device of keys, a new one, is the only device: all others are ended. next,
-// unless it is nil, is the recovery key from then on; keys keep the entry as pending.
-func (l *Log) Recover(by *recovery.Key, keys *Keys, next *recovery.Key, now time.Time) ([]byte, error) {
-	signer, err := recoverySigner(by)
-	if err != nil {
-		return nil, err
-	}
-	defer signer.Destroy()
-	f := entryFields{Op: opRecover}
-	if f.Recovery, err = recoveryPublic(next); err != nil {
-		return nil, err
-	}
+// Recover signs with present, the recovery key in force, that the device of keys, a new one, is the only device: all others
+// are ended. next, unless it is nil, is the recovery key from then on. keys keep the entry as pending. Another recovery key
+// than the one in force is fault.WrongSecret, a log without one fault.Misuse.
+func (l *Log) Recover(keys *Keys, present, next *recovery.Key, now time.Time) ([]byte, error) {
 	if err := keys.begin(); err != nil {
 		return nil, err
 	}
 	defer keys.mu.Unlock()
-	f.Arg = &keys.record.b
+	signer, err := l.recoverySigning(present)
+	if err != nil {
+		return nil, err
+	}
+	defer signer.Destroy()
+	f := entryFields{Op: opRecover, Arg: &keys.record.b}
+	if f.Recovery, err = recoveryPublic(next); err != nil {
+		return nil, err
+	}
 	return keys.propose(l, f, signer, now)
 }
 
 // SetRecovery signs that next is the recovery key. present is the one in force; it is nil, and the device signs, only when
-// none was ever set. keys keep the entry as pending.
+// none was ever set. keys keep the entry as pending. Another present key than the one in force is fault.WrongSecret.
 func (l *Log) SetRecovery(keys *Keys, present, next *recovery.Key, now time.Time) ([]byte, error) {
 	if next == nil {
 		return nil, fmt.Errorf("device: no recovery key: %w", fault.Misuse)
@@ -123,15 +123,15 @@ func (l *Log) SetRecovery(keys *Keys, present, next *recovery.Key, now time.Time
 	if present == nil {
 		return l.byDevice(keys, f, now)
 	}
-	signer, err := recoverySigner(present)
-	if err != nil {
-		return nil, err
-	}
-	defer signer.Destroy()
 	if err := keys.begin(); err != nil {
 		return nil, err
 	}
 	defer keys.mu.Unlock()
+	signer, err := l.recoverySigning(present)
+	if err != nil {
+		return nil, err
+	}
+	defer signer.Destroy()
 	return keys.propose(l, f, signer, now)
 }
 
@@ -150,7 +150,7 @@ func (k *Keys) propose(l *Log, f entryFields, signer *cose.Signer, now time.Time
 		return nil, fmt.Errorf("device: log of another user: %w", fault.Misuse)
 	}
 	if k.pending != nil {
-		return nil, fmt.Errorf("device: log entry %d is pending: %w", k.pending.Seq, fault.Misuse)
+		return nil, fmt.Errorf("device: log entry %d is pending, Settle comes first: %w", k.pending.Seq, fault.Misuse)
 	}
 	if uint64(len(l.hashes)) < k.next {
 		return nil, fmt.Errorf("device: log entry %d was signed for before: %w", len(l.hashes), fault.Misuse)
@@ -171,6 +171,23 @@ func (k *Keys) propose(l *Log, f entryFields, signer *cose.Signer, now time.Time
 		return nil, err
 	}
 	return bytes.Clone(b), nil
+}
+
+// recoverySigning is the recovery key as it signs in this log, where it must be in force.
+func (l *Log) recoverySigning(r *recovery.Key) (*cose.Signer, error) {
+	signer, err := recoverySigner(r)
+	switch {
+	case err != nil:
+		return nil, err
+	case !l.HasRecovery():
+		err = fmt.Errorf("device: the log has no recovery key: %w", fault.Misuse)
+	case !signer.Verifier().Equal(l.recovery[len(l.recovery)-1].key):
+		err = fmt.Errorf("device: not the recovery key in force: %w", fault.WrongSecret)
+	default:
+		return signer, nil
+	}
+	signer.Destroy()
+	return nil, err
 }
 
 // recoverySigner is the recovery key as it signs in a log.

@@ -3,7 +3,8 @@
 // devices stand in a hash-chained log that they sign themselves (Log), so that no server can add one.
 //
 // Most people need Generate and Found for the first device, Log.Add for the next one, Verify for the log of somebody else,
-// and Resume and Log.Extend for a log that was verified before. Time is an argument everywhere; nothing here does I/O. The
+// and Resume and Log.Extend for a log that was verified before. Each change of one's own log goes round the same way: sign,
+// store the Keys, send the entry, Extend, Settle, store the Keys. Time is an argument everywhere; nothing here does I/O. The
 // formats are in docs/spec/device.md.
 package device
 

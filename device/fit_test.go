@@ -21,26 +21,33 @@ func TestStateRefusesPartsThatDoNotFit(t *testing.T) {
 	o := signerOf(t, other)
 	renewed := strangerOf(t, o.key, fields{1: alice, 2: random(16), 3: o.public(), 4: 2, 5: start.Unix()})
 	own := h.deviceKey(me, hybridKey())
+	newest := func(change func(*half)) func(*parts) {
+		return func(p *parts) { p.halves = with(p.halves, change) }
+	}
+	pending := func(by signer, op int, arg []byte) func(*parts) {
+		return func(p *parts) { p.pending = by.entry(t, entry(h.entries, op, arg, nil)) }
+	}
+	older := good.halves[1]
 	for name, change := range map[string]func(*parts){
 		"seed of another device":             func(p *parts) { p.seed = theirs.seed },
 		"record of another device":           func(p *parts) { p.record = theirs.record },
 		"record with a broken signature":     func(p *parts) { p.record = flipped(p.record, len(p.record)-1, 1) },
-		"X25519 key of another half":         func(p *parts) { p.halves = with(p.halves, func(h *half) { h.x25519 = p.halves[1].x25519 }) },
-		"X-Wing seed of another half":        func(p *parts) { p.halves = with(p.halves, func(h *half) { h.xwing = foreign.xwing }) },
-		"no X-Wing seed":                     func(p *parts) { p.halves = with(p.halves, func(h *half) { h.xwing = nil }) },
-		"X-Wing seed of a classical key":     func(p *parts) { p.halves = []half{{p.halves[1].deviceKey, p.halves[1].x25519, foreign.xwing, 0}} },
-		"device-key of other private halves": func(p *parts) { p.halves = with(p.halves, func(h *half) { h.deviceKey = me.deviceKey(t, own) }) },
+		"X25519 key of another half":         newest(func(h *half) { h.x25519 = older.x25519 }),
+		"X-Wing seed of another half":        newest(func(h *half) { h.xwing = foreign.xwing }),
+		"no X-Wing seed":                     newest(func(h *half) { h.xwing = nil }),
+		"X-Wing seed of a classical key":     func(p *parts) { p.halves = []half{{older.deviceKey, older.x25519, foreign.xwing, 0}} },
+		"device-key of other private halves": newest(func(h *half) { h.deviceKey = me.deviceKey(t, own) }),
 		"messaging key of another device":    func(p *parts) { p.halves = append([]half{foreign}, p.halves...) },
-		"device-key with a broken signature": func(p *parts) {
-			p.halves = with(p.halves, func(h *half) { h.deviceKey = flipped(h.deviceKey, len(h.deviceKey)-1, 1) })
-		},
+		"device-key with a broken signature": newest(func(h *half) {
+			h.deviceKey = flipped(h.deviceKey, len(h.deviceKey)-1, 1)
+		}),
 		"messaging keys oldest first":         func(p *parts) { p.halves = []half{p.halves[1], p.halves[0]} },
 		"a messaging key twice":               func(p *parts) { p.halves = append(p.halves[:1:1], p.halves...) },
 		"pending entry of another user":       func(p *parts) { p.pending = ofBob },
-		"pending update of another device":    func(p *parts) { p.pending = o.entry(t, entry(h.entries, opUpdate, renewed.record, nil)) },
-		"pending entry by another device":     func(p *parts) { p.pending = o.entry(t, entry(h.entries, opAdd, renewed.record, nil)) },
-		"pending update without a record":     func(p *parts) { p.pending = me.entry(t, entry(h.entries, opUpdate, nil, nil)) },
-		"pending update with broken record":   func(p *parts) { p.pending = me.entry(t, entry(h.entries, opUpdate, []byte{0xa0}, nil)) },
+		"pending update of another device":    pending(o, opUpdate, renewed.record),
+		"pending entry by another device":     pending(o, opAdd, renewed.record),
+		"pending update without a record":     pending(me, opUpdate, nil),
+		"pending update with broken record":   pending(me, opUpdate, []byte{0xa0}),
 		"pending entry with broken signature": func(p *parts) { p.pending = flipped(p.pending, len(p.pending)-1, 1) },
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -13,7 +13,7 @@ import (
 // compare their numbers. Only entries make a fork: a mere claim that there is another one is none.
 type ForkError struct {
 	Seq   uint64
-	Held  Hash   // of the entry that is held
+	Held  Hash   // of the entry that is held, number Seq of those that the caller keeps
 	Other []byte // the other entry, verified
 }
 

@@ -77,12 +77,16 @@ func TestForkIsFoundBeforeABrokenTail(t *testing.T) {
 	held, other := s.branch(n), s.branch(n)
 	held.put(s.founder.signer, opAdd, newStranger(t, alice).record, nil)
 	other.put(s.founder.signer, opAdd, newStranger(t, alice).record, nil)
+	after := func(by signer, op int, record, recoveryKey []byte) []byte {
+		return by.entry(t, entry(other.entries, op, record, recoveryKey))
+	}
+	fresh := newStranger(t, alice).record
 	for name, tail := range map[string][]byte{
 		"no entry":                {0xff},
-		"an entry by a stranger":  newStranger(t, alice).entry(t, entry(other.entries, opAdd, newStranger(t, alice).record, nil)),
-		"a device twice":          s.founder.entry(t, entry(other.entries, opAdd, s.phone.record, nil)),
-		"a recover to known keys": s.recovery.entry(t, entry(other.entries, opRecover, s.phone.record, nil)),
-		"a recover to a used key": s.recovery.entry(t, entry(other.entries, opRecover, newStranger(t, alice).record, s.phone.public())),
+		"an entry by a stranger":  after(newStranger(t, alice).signer, opAdd, fresh, nil),
+		"a device twice":          after(s.founder.signer, opAdd, s.phone.record, nil),
+		"a recover to known keys": after(s.recovery, opRecover, s.phone.record, nil),
+		"a recover to a used key": after(s.recovery, opRecover, fresh, s.phone.public()),
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := held.log().Extend(append(other.entries[n:n+1:n+1], tail))
@@ -90,7 +94,7 @@ func TestForkIsFoundBeforeABrokenTail(t *testing.T) {
 		})
 	}
 	// What is broken from its first entry on is no branch.
-	_, err := held.log().Extend([][]byte{newStranger(t, alice).entry(t, entry(s.entries, opAdd, newStranger(t, alice).record, nil))})
+	_, err := held.log().Extend([][]byte{s.nextEntry(newStranger(t, alice))})
 	wantFault(t, err, fault.UntrustedSigner)
 }
 
@@ -197,7 +201,7 @@ func TestBrokenTailOfAJudgedBranch(t *testing.T) {
 	recovers(s, won)
 	add(s, lost)
 	tail := func(w *writer) [][]byte {
-		return append(w.entries[n:n+1:n+1], newStranger(t, alice).entry(t, entry(w.entries, opAdd, newStranger(t, alice).record, nil)))
+		return append(w.entries[n:n+1:n+1], w.nextEntry(newStranger(t, alice)))
 	}
 	_, err := lost.log().Extend(tail(won))
 	wantFault(t, err, fault.UntrustedSigner)

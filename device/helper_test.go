@@ -117,7 +117,7 @@ func (h *history) update(by *device.Keys, suite device.Suite) {
 
 func (h *history) recover(by *recovery.Key, k *device.Keys, next *recovery.Key) {
 	h.Helper()
-	entry, err := h.log.Recover(by, k, next, start)
+	entry, err := h.log.Recover(k, by, next, start)
 	h.take(k, entry, err)
 }
 

@@ -200,7 +200,8 @@ func TestAtAndResumeAreTheVerifiedLog(t *testing.T) {
 
 // sameAs compares two logs in what they show and in what they take next.
 func (l *life) sameAs(rt *rapid.T, want, got *device.Log, then *writer) {
-	if got.Pin() != want.Pin() || got.Anchor() != want.Anchor() || got.User() != want.User() || got.HasRecovery() != want.HasRecovery() {
+	if got.Pin() != want.Pin() || got.Anchor() != want.Anchor() || got.User() != want.User() ||
+		got.HasRecovery() != want.HasRecovery() {
 		rt.Fatalf("%v, want %v", got.Pin(), want.Pin())
 	}
 	active, wantActive := got.Active(), want.Active()

@@ -26,7 +26,8 @@ func TestLimitsAreThoseOfTheSpecification(t *testing.T) {
 			t.Errorf("%s: %d, want %d", name, c[0], c[1])
 		}
 	}
-	if device.ChallengeLife != 5*time.Minute || device.RotateAfter != 7*day || device.KeepFor != 7*day || device.StaleAfter != 30*day {
+	if device.ChallengeLife != 5*time.Minute || device.RotateAfter != 7*day ||
+		device.KeepFor != 7*day || device.StaleAfter != 30*day {
 		t.Error("another time")
 	}
 }

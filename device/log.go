@@ -64,10 +64,9 @@ func (l *Log) clone() *Log {
 	return &c
 }
 
-// Pin is what is remembered of a log, to recognize it by: its first and its newest entry. It is comparable.
-type Pin struct {
-	Root, Head Hash
-	Seq        uint64 // of the newest entry
+// String tells whose log it is and how long.
+func (l *Log) String() string {
+	return fmt.Sprintf("device log of %q, %d entries", l.user, len(l.hashes))
 }
 
 // User returns the user's ID.

@@ -21,7 +21,7 @@ func (id KeyID) String() string { return hex.EncodeToString(id[:]) }
 
 // MessagingKey is the public key that messages to a device are sealed to, signed by the device. It hangs on the record by
 // that signature and changes every week, while the log holds the identity only. A MessagingKey exists accepted only
-// (Log.AcceptKey). It is immutable.
+// (Log.AcceptKey). It is immutable. Sealing to it comes with sessions; so far the private half is only kept.
 type MessagingKey struct {
 	_      [0]func()
 	fields deviceKeyFields
@@ -126,6 +126,11 @@ func (m *MessagingKey) check(r *Record, l *Log, last *Seen) error {
 		return fmt.Errorf("the device knows another log entry %d: %w", f.Seq, fault.TooFarAhead)
 	}
 	return nil
+}
+
+// String returns the generation and ID of the key.
+func (m *MessagingKey) String() string {
+	return fmt.Sprintf("messaging key %d, %s", m.fields.Gen, m.id)
 }
 
 // Cert returns the record that the key hangs on.

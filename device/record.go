@@ -114,6 +114,9 @@ func newRecord(f recordFields, key ed25519.PrivateKey) (*Record, *cose.Signer, e
 	return r, signer, err
 }
 
+// String returns the device's ID and that of the record.
+func (r *Record) String() string { return fmt.Sprintf("device %s, record %s", r.fields.ID, r.cert) }
+
 // User returns the ID of the user whose device this claims to be.
 func (r *Record) User() string { return r.fields.User }
 

@@ -105,7 +105,7 @@ type Registered struct {
 //
 // An answer after ChallengeLife is fault.Expired, one by another user or for another server or nonce
 // fault.UntrustedSigner, one of a revoked device fault.RevokedDevice. The device-key is held against the log as AcceptKey
-// does.
+// does, but not against what was seen of the device before: a server that saw it calls AcceptKey with that as well.
 func (c *Challenge) Check(answer []byte, l *Log, now time.Time) (*Registered, error) {
 	if l == nil || l.user != c.User {
 		return nil, fmt.Errorf("device: log of another user: %w", fault.Misuse)

@@ -90,6 +90,7 @@ func TestRegistrationIsRefused(t *testing.T) {
 	late := generate(t, alice, device.Classical)
 	outside := newStranger(t, alice)
 	founder, entry0 := h.log.Active()[0], sum(h.entries[0])
+	honest := func(c *device.Challenge) []byte { return h.register(k, c) }
 	reasons := map[string]string{}
 	for _, c := range []struct {
 		name   string
@@ -98,16 +99,14 @@ func TestRegistrationIsRefused(t *testing.T) {
 		age    time.Duration
 		log    *device.Log
 	}{
-		{name: "nonce-expired", want: fault.Expired, age: device.ChallengeLife + time.Second, answer: func(c *device.Challenge) []byte {
-			return h.register(k, c)
-		}},
-		{name: "nonce-expired, clock back", want: fault.Expired, age: -time.Second, answer: func(c *device.Challenge) []byte {
-			return h.register(k, c)
-		}},
+		{name: "nonce-expired", want: fault.Expired, age: device.ChallengeLife + time.Second, answer: honest},
+		{name: "nonce-expired, clock back", want: fault.Expired, age: -time.Second, answer: honest},
 		{name: "nonce-of-other-user", want: fault.UntrustedSigner, answer: func(c *device.Challenge) []byte {
 			return b.register(bobs, c)
 		}},
-		{name: "nonce-other", want: fault.UntrustedSigner, answer: func(*device.Challenge) []byte { return h.register(k, h.challenge()) }},
+		{name: "nonce-other", want: fault.UntrustedSigner, answer: func(*device.Challenge) []byte {
+			return h.register(k, h.challenge())
+		}},
 		{name: "server-id-other", want: fault.UntrustedSigner, answer: func(c *device.Challenge) []byte {
 			return mustSign(t)(k.Register(h.log, "https://other.example", c.Nonce, start))
 		}},
@@ -136,13 +135,9 @@ func TestRegistrationIsRefused(t *testing.T) {
 			h.add(k, late)
 			return me.registration(t, c.Server, c.Nonce[:], h.answer(s, c).with(6, h.rotate(late, nil, start)))
 		}},
-		{name: "device-key ahead of the log", want: fault.TooFarAhead, log: at(t, h.log, 1), answer: func(c *device.Challenge) []byte {
-			return me.registration(t, c.Server, c.Nonce[:], h.answer(s, c))
-		}},
-		{name: "log without the device", want: fault.UntrustedSigner, log: at(t, h.log, 0), answer: func(c *device.Challenge) []byte {
-			return h.register(k, c)
-		}},
-		{name: "log of another user", want: fault.Misuse, log: b.log, answer: func(c *device.Challenge) []byte { return h.register(k, c) }},
+		{name: "device-key ahead of the log", want: fault.TooFarAhead, log: at(t, h.log, 1), answer: honest},
+		{name: "log without the device", want: fault.UntrustedSigner, log: at(t, h.log, 0), answer: honest},
+		{name: "log of another user", want: fault.Misuse, log: b.log, answer: honest},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			question := h.challenge()

@@ -47,8 +47,12 @@ func signerRejects() []reject {
 			s.putFields(newStranger(s, alice).signer, s.next())
 		}},
 		{name: "signer-revoked", want: fault.RevokedDevice, put: func(s *scene) { s.putFields(s.phone.signer, s.next()) }},
-		{name: "old-cert-id-after-revoke", want: fault.RevokedDevice, put: func(s *scene) { s.putFields(s.phoneOld.signer, s.next()) }},
-		{name: "old-cert-id-after-update", want: fault.UntrustedSigner, put: func(s *scene) { s.putFields(s.laptopOld.signer, s.next()) }},
+		{name: "old-cert-id-after-revoke", want: fault.RevokedDevice, put: func(s *scene) {
+			s.putFields(s.phoneOld.signer, s.next())
+		}},
+		{name: "old-cert-id-after-update", want: fault.UntrustedSigner, put: func(s *scene) {
+			s.putFields(s.laptopOld.signer, s.next())
+		}},
 		{name: "signer-added-later", want: fault.UntrustedSigner, put: func(s *scene) {
 			n := newStranger(s, alice)
 			s.putFields(n.signer, s.next())
@@ -157,7 +161,9 @@ func random(n int) []byte {
 func recoveryRejects() []reject {
 	public := func(s *scene, n byte) []byte { return recoverySigner(s, recoveryKey(s, n)).public() }
 	return []reject{
-		{name: "field7-on-other-op", want: fault.Malformed, put: func(s *scene) { s.putFields(s.founder.signer, s.next().with(7, public(s, 9))) }},
+		{name: "field7-on-other-op", want: fault.Malformed, put: func(s *scene) {
+			s.putFields(s.founder.signer, s.next().with(7, public(s, 9)))
+		}},
 		{name: "field7-on-revoke", want: fault.Malformed, put: func(s *scene) {
 			s.put(s.founder.signer, opRevoke, s.laptop.kid, public(s, 9))
 		}},

@@ -27,6 +27,9 @@ func TestResumeTakesWhatWasPinnedAndNothingElse(t *testing.T) {
 	for len(otherLog.entries) < n {
 		otherLog.put(root.signer, opAdd, newStranger(t, alice).record, nil)
 	}
+	headed, rooted, before := pin, pin, pin
+	headed.Head, rooted.Root = device.Hash(random(32)), device.Hash(random(32))
+	before.Seq--
 	for _, c := range []struct {
 		name    string
 		entries [][]byte
@@ -38,12 +41,12 @@ func TestResumeTakesWhatWasPinnedAndNothingElse(t *testing.T) {
 		{"nothing", nil, pin, fault.Malformed},
 		{"longer than the pin", longer.entries, pin, fault.Damaged},
 		{"another newest entry", another.entries, pin, fault.Damaged},
-		{"another head in the pin", s.entries, device.Pin{Root: pin.Root, Head: device.Hash(random(32)), Seq: pin.Seq}, fault.Damaged},
-		{"another root in the pin", s.entries, device.Pin{Root: device.Hash(random(32)), Head: pin.Head, Seq: pin.Seq}, fault.IdentityChanged},
+		{"another head in the pin", s.entries, headed, fault.Damaged},
+		{"another root in the pin", s.entries, rooted, fault.IdentityChanged},
 		{"another root", otherLog.entries, pin, fault.IdentityChanged},
 		{"another root before the same entries", otherRoot, pin, fault.IdentityChanged},
 		{"another entry in the middle", middle.entries, pin, fault.Damaged},
-		{"an entry left out", append(s.entries[:3:3], s.entries[4:]...), device.Pin{Root: pin.Root, Head: pin.Head, Seq: pin.Seq - 1}, fault.Damaged},
+		{"an entry left out", append(s.entries[:3:3], s.entries[4:]...), before, fault.Damaged},
 		{"a zero pin", s.entries, device.Pin{}, fault.IdentityChanged},
 	} {
 		t.Run(c.name, func(t *testing.T) {

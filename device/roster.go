@@ -77,6 +77,11 @@ func (r *Roster) sum(conversation Hash, epoch uint64) Hash {
 	return hash(b)
 }
 
+// String tells how many users and devices there are.
+func (r *Roster) String() string {
+	return fmt.Sprintf("roster of %d users, %d devices", len(r.heads), len(r.certs))
+}
+
 // Hash stands for the conversation, the epoch and every device.
 func (r *Roster) Hash() Hash { return r.hash }
 

@@ -73,7 +73,8 @@ func TestRosterDoesNotDependOnTheOrder(t *testing.T) {
 		t.Error("another roster")
 	}
 	heads := got.Heads()
-	if len(heads) != 4 || !slices.IsSortedFunc(heads, func(a, b device.Head) int { return bytes.Compare([]byte(a.User), []byte(b.User)) }) {
+	byUser := func(a, b device.Head) int { return bytes.Compare([]byte(a.User), []byte(b.User)) }
+	if len(heads) != 4 || !slices.IsSortedFunc(heads, byUser) {
 		t.Errorf("heads %v", heads)
 	}
 	for _, l := range all {
@@ -145,15 +146,16 @@ func TestRosterIsLimited(t *testing.T) {
 	for range device.MaxActive - 1 {
 		h.add(k, generate(t, alice, device.Classical))
 	}
+	many := func(n int, l *device.Log) []*device.Log { return slices.Repeat([]*device.Log{l}, n) }
 	for name, c := range map[string]struct {
 		logs  []*device.Log
 		epoch uint64
 		want  fault.Code
 	}{
-		"too many users":                  {slices.Repeat([]*device.Log{one}, device.MaxHeads+1), 0, fault.OverLimit},
-		"too many devices":                {slices.Repeat([]*device.Log{h.log}, device.MaxRoster/device.MaxActive+1), 0, fault.OverLimit},
+		"too many users":                  {many(device.MaxHeads+1, one), 0, fault.OverLimit},
+		"too many devices":                {many(device.MaxRoster/device.MaxActive+1, h.log), 0, fault.OverLimit},
 		"a user twice":                    {[]*device.Log{one, h.log, one}, 0, fault.Misuse},
-		"as many as may be, but one user": {slices.Repeat([]*device.Log{one}, device.MaxHeads), 0, fault.Misuse},
+		"as many as may be, but one user": {many(device.MaxHeads, one), 0, fault.Misuse},
 		"epoch of 2^53":                   {[]*device.Log{one}, 1 << 53, fault.Misuse},
 	} {
 		t.Run(name, func(t *testing.T) {

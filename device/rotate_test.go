@@ -8,6 +8,7 @@ import (
 
 	"github.com/sottokit/sotto/device"
 	"github.com/sottokit/sotto/fault"
+	"github.com/sottokit/sotto/internal/wire"
 )
 
 const day = 24 * time.Hour
@@ -77,6 +78,9 @@ func TestRotateRefusesKeysOfOthers(t *testing.T) {
 	h.add(k, other)
 	own := h.rotate(k, nil, start)
 	s, o := signerOf(t, k), signerOf(t, other)
+	signed := func(by signer, place []byte) []byte {
+		return sign1(by, wire.LabelDeviceKey, deviceKeyAAD(place), h.deviceKey(s, nil).encode(t)).bytes()
+	}
 	before := state(t, k)
 	for name, c := range map[string]struct {
 		published []byte
@@ -87,7 +91,8 @@ func TestRotateRefusesKeysOfOthers(t *testing.T) {
 		"with a broken signature":  {flipped(own, len(own)-1, 1), fault.UntrustedSigner},
 		"that is none":             {[]byte{0xa0}, fault.Malformed},
 		"that is empty":            {[]byte{}, fault.Malformed},
-		"for another place":        {sign1(s, "sotto/v1.device-key", deviceKeyAAD(o.kid), h.deviceKey(s, nil).encode(t)).bytes(), fault.UntrustedSigner},
+		"of another key ID":        {signed(signer{s.key, o.kid}, s.kid), fault.UntrustedSigner},
+		"for another place":        {signed(s, o.kid), fault.UntrustedSigner},
 		"of the last generation":   {s.deviceKey(t, h.deviceKey(s, nil).with(2, uint64(1<<53-1))), fault.SenderReset},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -74,6 +74,7 @@ func TestFirstEntryIsARootSignedByItsDevice(t *testing.T) {
 	root := entry(nil, opRoot, s.founder.record, nil)
 	one := make([]byte, 32)
 	one[31] = 1
+	brokenRecord := flipped(s.founder.record, len(s.founder.record)-1, 1)
 	reasons := map[string]string{}
 	for name, c := range map[string]struct {
 		entries [][]byte
@@ -81,7 +82,7 @@ func TestFirstEntryIsARootSignedByItsDevice(t *testing.T) {
 	}{
 		"root-not-self-signed":              {[][]byte{other.entry(t, root)}, fault.UntrustedSigner},
 		"root-not-self-signed, signature":   {[][]byte{byOther.entry(t, root)}, fault.UntrustedSigner},
-		"root-not-self-signed, record":      {[][]byte{s.founder.entry(t, root.with(5, flipped(s.founder.record, len(s.founder.record)-1, 1)))}, fault.UntrustedSigner},
+		"root-not-self-signed, record":      {[][]byte{s.founder.entry(t, root.with(5, brokenRecord))}, fault.UntrustedSigner},
 		"root without a record":             {[][]byte{s.founder.entry(t, root.with(5, nil))}, fault.Malformed},
 		"record-of-other-user":              {[][]byte{ofBob.entry(t, root.with(5, ofBob.record))}, fault.UntrustedSigner},
 		"user-id-differs":                   {[][]byte{ofBob.entry(t, root.with(1, bob).with(5, ofBob.record))}, fault.UntrustedSigner},

@@ -175,17 +175,25 @@ func TestStateRefusesEveryCutAndNothingPanics(t *testing.T) {
 func TestStateIsStrict(t *testing.T) {
 	_, k := busy(t, device.Hybrid)
 	good := readParts(t, state(t, k))
+	// changed is the state after a change, newest the one with its newest messaging key changed.
 	changed := func(change func(*parts)) []byte {
 		p := good
 		change(&p)
 		return p.encode()
 	}
+	newest := func(change func(*half)) []byte {
+		return changed(func(p *parts) { p.halves = with(p.halves, change) })
+	}
+	swapped := func(from, to []byte) []byte { return bytes.Replace(good.encode(), from, to, 1) }
+	newer := changed(func(p *parts) { p.label = "sotto/v2.device-state" })
+	withoutPending := changed(func(p *parts) { p.pending = nil })
+	key, seed := wire.AppendBytes(nil, good.halves[0].deviceKey), wire.AppendBytes(nil, good.halves[0].xwing)
 	for name, c := range map[string]struct {
 		b    []byte
 		want fault.Code
 	}{
-		"label of a newer version":           {changed(func(p *parts) { p.label = "sotto/v2.device-state" }), fault.UnsupportedVersion},
-		"label and form of a newer version":  {append([]byte{0x88}, append(changed(func(p *parts) { p.label = "sotto/v2.device-state" })[1:], 0)...), fault.UnsupportedVersion},
+		"label of a newer version":           {newer, fault.UnsupportedVersion},
+		"label and form of a newer version":  {append([]byte{0x88}, append(newer[1:], 0)...), fault.UnsupportedVersion},
 		"label of another structure":         {changed(func(p *parts) { p.label = wire.LabelDevice }), fault.Malformed},
 		"no array":                           {[]byte{0xa0}, fault.Malformed},
 		"one element more":                   {append([]byte{0x88}, append(good.encode()[1:], 0)...), fault.Malformed},
@@ -193,18 +201,18 @@ func TestStateIsStrict(t *testing.T) {
 		"seed of 31 bytes":                   {changed(func(p *parts) { p.seed = p.seed[1:] }), fault.Malformed},
 		"seed of 33 bytes":                   {changed(func(p *parts) { p.seed = append([]byte{0}, p.seed...) }), fault.OverLimit},
 		"record that is none":                {changed(func(p *parts) { p.record = []byte{0xa0} }), fault.Malformed},
-		"X25519 key of 31 bytes":             {changed(func(p *parts) { p.halves = with(p.halves, func(h *half) { h.x25519 = h.x25519[1:] }) }), fault.Malformed},
-		"X-Wing seed of 31 bytes":            {changed(func(p *parts) { p.halves = with(p.halves, func(h *half) { h.xwing = h.xwing[1:] }) }), fault.Malformed},
+		"X25519 key of 31 bytes":             {newest(func(h *half) { h.x25519 = h.x25519[1:] }), fault.Malformed},
+		"X-Wing seed of 31 bytes":            {newest(func(h *half) { h.xwing = h.xwing[1:] }), fault.Malformed},
 		"257 messaging keys":                 {changed(func(p *parts) { p.halves = slices.Repeat(p.halves[:1], 257) }), fault.OverLimit},
 		"contact beyond 2^53":                {changed(func(p *parts) { p.contact = 1 << 53 }), fault.Malformed},
 		"next place beyond 2^53":             {changed(func(p *parts) { p.next = 1 << 53 }), fault.Malformed},
-		"on line beyond 2^53":                {changed(func(p *parts) { p.halves = with(p.halves, func(h *half) { h.online = 1 << 53 }) }), fault.Malformed},
+		"on line beyond 2^53":                {newest(func(h *half) { h.online = 1 << 53 }), fault.Malformed},
 		"pending entry that is none":         {changed(func(p *parts) { p.pending = []byte{0xa0} }), fault.Malformed},
 		"pending entry of a newer version":   {changed(func(p *parts) { p.pending = newerEntry(t) }), fault.UnsupportedVersion},
-		"pending neither an entry nor null":  {append(bytes.TrimSuffix(changed(func(p *parts) { p.pending = nil }), []byte{wire.Null}), 0), fault.Malformed},
-		"X-Wing seed neither seed nor null":  {bytes.Replace(good.encode(), wire.AppendBytes(nil, good.halves[0].xwing), []byte{0}, 1), fault.Malformed},
-		"messaging key of another structure": {bytes.Replace(good.encode(), append([]byte{0x84}, wire.AppendBytes(nil, good.halves[0].deviceKey)...), append([]byte{0x83}, wire.AppendBytes(nil, good.halves[0].deviceKey)...), 1), fault.Malformed},
-		"negative time on line":              {bytes.Replace(good.encode(), append(wire.AppendBytes(nil, good.halves[0].xwing), 0), append(wire.AppendBytes(nil, good.halves[0].xwing), 0x20), 1), fault.Malformed},
+		"pending neither an entry nor null":  {append(bytes.TrimSuffix(withoutPending, []byte{wire.Null}), 0), fault.Malformed},
+		"X-Wing seed neither seed nor null":  {swapped(seed, []byte{0}), fault.Malformed},
+		"messaging key of another structure": {swapped(append([]byte{0x84}, key...), append([]byte{0x83}, key...)), fault.Malformed},
+		"negative time on line":              {swapped(append(seed, 0), append(bytes.Clone(seed), 0x20)), fault.Malformed},
 	} {
 		t.Run(name, func(t *testing.T) {
 			k, err := device.ParseKeys(c.b)

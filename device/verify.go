@@ -68,6 +68,9 @@ func begin(user string, entries [][]byte) (*Log, error) {
 // that is held or at the next one; entries that are held already cost a hash, new ones their signatures. The result is
 // the extended log, or l itself when nothing is new.
 //
+// Who keeps the entries keeps those before the first one given, and then what was given: when the log moved to a branch that
+// a recovery chose, entries that were held fall away.
+//
 // Entries that end before the newest one held are fault.Rollback, ones that begin too late or follow another entry than
 // the one held fault.TooFarAhead: fetch from further back. Another first entry is fault.IdentityChanged. A valid entry
 // beside one that is held is a fork, see ForkError. Everything else is refused with its own reason, and a list is taken as

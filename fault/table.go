@@ -20,7 +20,7 @@ var table = [...]row{
 	0: {"unknown", "unknown error", false, "Report this: sotto returned a code that it does not define."},
 	WrongSecret: {"wrong_secret", "wrong password or key", false,
 		"Ask for the password again, or try another key. Nothing was changed."},
-	Damaged: {"damaged", "does not open with this key in this place", false,
+	Damaged: {"damaged", "altered, or belongs elsewhere", false,
 		"Fetch the data again or restore it from a backup. If it fails again, it was altered or belongs elsewhere."},
 	UnsupportedVersion: {"unsupported_version", "made by a newer version", false,
 		"Update the app, then try again."},

@@ -67,7 +67,9 @@ func state(t *testing.T, b store.Backend) (lines []string) {
 	}
 	lines = append(lines, string(header))
 	err = open(t, b).View(t.Context(), func(tx *store.Tx) error {
-		lines = append(lines, get(t, tx, note(0, "account")), get(t, tx, note(0, "done", "first")), get(t, tx, note(0, "done", "second")))
+		for _, n := range []store.Name{note(0, "account"), note(0, "done", "first"), note(0, "done", "second")} {
+			lines = append(lines, get(t, tx, n))
+		}
 		return tx.Range(note(0), func(seq uint64, value []byte) error {
 			lines = append(lines, fmt.Sprint(seq, string(value)))
 			return nil

@@ -86,12 +86,13 @@ func (d *DB) update(ctx context.Context, f func(*Tx) error) error {
 	case d.turn <- struct{}{}:
 		defer func() { <-d.turn }()
 	case <-ctx.Done():
-		return canceled(ctx)
+		return fmt.Errorf("store: while another Update of this DB ran, or this one was called inside of it: %w", canceled(ctx))
 	}
 	return d.run(ctx, false, f)
 }
 
-// View runs f on one state of the store. It is run again when somebody committed meanwhile. A write in it makes the View
+// View runs f on one state of the store. It is run again when somebody committed meanwhile, so f must not call Update of the
+// same DB: it would be run for ever, and is 100 times. A write in it makes the View
 // fail with fault.Misuse; functions given to AfterCommit are never called. Other errors are those of Update.
 func (d *DB) View(ctx context.Context, f func(*Tx) error) error {
 	if f == nil {

@@ -21,7 +21,8 @@ const (
 	MaxName   = 4 << 10  // of the room and the parts of a name, 9 for each part included
 )
 
-// Name says where a value lives.
+// Name says where a value lives. There is no way to list names: what must be found again without knowing its parts, in a
+// migration for example, needs an index among the values.
 type Name struct {
 	Room  string   // whose value it is, for example "session/chain": a constant of the code, not empty
 	Parts [][]byte // which one: hidden, and compared for equality only

@@ -15,6 +15,7 @@ import (
 	"github.com/sottokit/sotto/internal/coseimpl"
 	"github.com/sottokit/sotto/internal/slot"
 	"github.com/sottokit/sotto/internal/wire"
+	"github.com/sottokit/sotto/mk"
 	"github.com/sottokit/sotto/mk/lockbox"
 	"github.com/sottokit/sotto/recovery"
 )
@@ -128,10 +129,11 @@ func (c *sottoLockbox) seal(s *sottoSlot, published []byte) ([]byte, error) {
 // told is what a box tells about the slot, whose costs fit its kind.
 func (s *sottoSlot) told() lockbox.Slot {
 	told := lockbox.Slot{Kind: lockbox.Kind(s.Kind)}
-	if len(s.Costs) > 0 {
+	switch s.Kind {
+	case slot.PBKDF2:
 		told.Rounds = int(s.Costs[0])
-	}
-	if s.Kind == slot.Argon2id {
+	case slot.Argon2id:
+		told.Params = mk.Params{Time: uint32(s.Costs[0]), MemoryKiB: uint32(s.Costs[1]), Threads: uint8(s.Costs[2])}
 		told.MemoryBytes = uint64(s.Costs[1]) << 10
 	}
 	return told

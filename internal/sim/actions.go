@@ -76,7 +76,7 @@ func (w *World) recover(u *User, replace bool) error {
 		next = recovery.Generate()
 	}
 	err = p.Sign("recover", func(l *device.Log, now time.Time) ([]byte, error) {
-		entry, err := l.Recover(u.Recovery, p.keys, next, now)
+		entry, err := l.Recover(p.keys, u.Recovery, next, now)
 		if err == nil { // the person stands before the server until it has the entry
 			w.Server.post(u.Name, entry)
 		}

@@ -97,14 +97,14 @@ func TestWhoHasNoRootChangesNothingUnnoticed(t *testing.T) {
 }
 
 func TestChangedCostsAreAWrongSecret(t *testing.T) {
-	b, _ := newBox(t, pbkdf2("p"), password("p"))
+	b, _ := newBox(t, pbkdf2("p"), password("q"))
 	p := takeApart(t, b)
 	pbkdf2Params := wire.AppendInt([]byte{0x81}, lockbox.MinRounds)
 	p.body.Slots[0] = bytes.Replace(p.body.Slots[0], pbkdf2Params, wire.AppendInt([]byte{0x81}, lockbox.MinRounds+1), 1)
 	refuses(t, p.parse(t), pbkdf2("p"), fault.WrongSecret)
 	p.body.Slots[1] = bytes.Replace(p.body.Slots[1], []byte{0x83, 1, 0x19, 0x20, 0, 1}, []byte{0x83, 2, 0x19, 0x20, 0, 1}, 1)
-	refuses(t, p.parse(t), password("p"), fault.WrongSecret)
-	if slots := p.parse(t).Slots(); slots[0].Rounds != lockbox.MinRounds+1 || slots[1].Rounds != 2 {
+	refuses(t, p.parse(t), password("q"), fault.WrongSecret)
+	if slots := p.parse(t).Slots(); slots[0].Rounds != lockbox.MinRounds+1 || slots[1].Params.Time != 2 {
 		t.Errorf("the costs were not changed: %v", slots)
 	}
 }

@@ -91,8 +91,8 @@ func (b *Box) Remove(root *cose.Key, position int) (*Box, error) {
 	return b.sealed(root, slices.Delete(b.rawSlots(), position, position+1))
 }
 
-// Replace is a change of password: it returns the box with a slot for next in place of every slot that old opens. The root
-// stays. Slots of another kind stay as well, one of PBKDF2 with the same password for example. The errors are those of Open
+// Replace is a change of password: it returns the box with a slot for next in place of every slot that old opens, of both
+// kinds for passwords. The root stays. The errors are those of Open
 // for old and of New for next; nothing has changed then.
 //
 // The old password no longer opens the new box. It still opens every old copy of the box that somebody kept, and so the
@@ -135,6 +135,9 @@ func (b *Box) with(ctx context.Context, root *cose.Key, slots [][]byte, secrets 
 	}
 	return b.sealed(root, slots)
 }
+
+// String tells how many slots there are. A whole box does not belong in a log: passwords can be tried on it.
+func (b *Box) String() string { return fmt.Sprintf("lockbox of %d slots", len(b.Slots())) }
 
 // Bytes returns a copy of the box as it is stored.
 func (b *Box) Bytes() []byte {

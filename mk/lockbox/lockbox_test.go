@@ -68,7 +68,7 @@ func TestSlotsTellWhatOpeningTakes(t *testing.T) {
 	b, _ := newBox(t, lockbox.Password([]byte("p"), mk.Params{Time: 2, MemoryKiB: 9000, Threads: 3}),
 		lockbox.PBKDF2Password([]byte("p"), 123_456), printed(t, 1), lockbox.Wrapped(master(t, 1)))
 	want := []lockbox.Slot{
-		{Kind: lockbox.KindArgon2id, MemoryBytes: 9000 << 10, Rounds: 2}, {Kind: lockbox.KindPBKDF2, Rounds: 123_456},
+		{Kind: lockbox.KindArgon2id, MemoryBytes: 9000 << 10, Params: mk.Params{Time: 2, MemoryKiB: 9000, Threads: 3}}, {Kind: lockbox.KindPBKDF2, Rounds: 123_456},
 		{Kind: lockbox.KindRecovery}, {Kind: lockbox.KindWrapped},
 	}
 	if got := fmt.Sprint(b.Slots()); got != fmt.Sprint(want) {

@@ -11,8 +11,8 @@ import (
 	"github.com/sottokit/sotto/internal/slot"
 )
 
-// Open returns the root. It tries the secret on every slot of its kind; another one, or a kind that no slot is of, is
-// fault.WrongSecret. A slot that commits to the secret and does not open, and a box whose slots are not those that a holder
+// Open returns the root. It tries the secret on every slot of its kind, a password on those of both kinds for passwords;
+// another one, or a kind that no slot is of, is fault.WrongSecret. A slot that commits to the secret and does not open, and a box whose slots are not those that a holder
 // of the root put there, are fault.Damaged.
 //
 // Opening takes the time, and for Argon2id the memory, that the slots ask for, each slot in turn: see Slots. ctx is looked
@@ -33,9 +33,9 @@ func (b *Box) open(ctx context.Context, s *Secret, all bool) (root *cose.Key, op
 	if err := s.check(); err != nil {
 		return nil, nil, err
 	}
-	err = fmt.Errorf("lockbox: no slot of kind %v: %w", Kind(s.kind), fault.WrongSecret)
+	err = fmt.Errorf("lockbox: no slot for a secret of kind %v: %w", Kind(s.kind), fault.WrongSecret)
 	for i, t := range b.slots {
-		if t.Kind != s.kind || root != nil && !all {
+		if !s.mayOpen(t.Kind) || root != nil && !all {
 			continue
 		}
 		key, failed := b.openSlot(ctx, t, s)

@@ -118,6 +118,12 @@ func (s *Secret) check() error {
 	return wrapError(s.held.Use(func([]byte) error { return nil }))
 }
 
+// mayOpen reports whether the secret is tried on slots of a kind. A user does not know how the password was stretched.
+func (s *Secret) mayOpen(k slot.Kind) bool {
+	isPassword := func(k slot.Kind) bool { return k == slot.PBKDF2 || k == slot.Argon2id }
+	return k == s.kind || isPassword(k) && isPassword(s.kind)
+}
+
 // header is what a new slot says. aad is where a wrapped key belongs.
 func (s *Secret) header(salt, aad []byte) (*slot.Header, error) {
 	h := &slot.Header{Kind: s.kind, Salt: salt}
@@ -145,7 +151,7 @@ func (s *Secret) derive(ctx context.Context, h *slot.Header, aad []byte) ([]byte
 	if err != nil {
 		return nil, err
 	}
-	switch s.kind {
+	switch h.Kind {
 	case slot.PBKDF2:
 		defer clear(held)
 		return pbkdf2.Key(sha256.New, string(held), h.Salt, int(h.Costs[0]), derivedSize) // the string cannot be wiped

@@ -122,10 +122,28 @@ func TestSpellingsOfOnePasswordOpen(t *testing.T) {
 // The two stretchings of one password do not open each other's slots.
 func TestKindsAreApart(t *testing.T) {
 	b, _ := newBox(t, password("p"))
-	refuses(t, b, pbkdf2("p"), fault.WrongSecret)
-	_, err := b.Open(ctx, pbkdf2("p"))
-	if !strings.Contains(err.Error(), "no slot of kind PBKDF2") {
+	refuses(t, b, printed(t, 1), fault.WrongSecret)
+	_, err := b.Open(ctx, printed(t, 1))
+	if err == nil || !strings.Contains(err.Error(), "no slot for a secret of kind recovery key") {
 		t.Errorf("the error does not say that there is no such slot: %v", err)
+	}
+}
+
+// Who types a password does not know how it was stretched.
+func TestPasswordOpensSlotsOfEitherKindAndReplacesBoth(t *testing.T) {
+	b, root := newBox(t, pbkdf2("p"), password("q"))
+	opens(t, b, password("p"), root)
+	opens(t, b, pbkdf2("q"), root)
+	refuses(t, b, pbkdf2("r"), fault.WrongSecret)
+	b, root = newBox(t, pbkdf2("p"), password("p"))
+	b, err := b.Replace(ctx, password("p"), password("new"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	refuses(t, b, pbkdf2("p"), fault.WrongSecret)
+	opens(t, b, password("new"), root)
+	if n := len(b.Slots()); n != 1 {
+		t.Errorf("%d slots are left", n)
 	}
 }
 

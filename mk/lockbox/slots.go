@@ -4,13 +4,15 @@ import (
 	"fmt"
 
 	"github.com/sottokit/sotto/internal/slot"
+	"github.com/sottokit/sotto/mk"
 )
 
 // Slot tells how a slot opens, and what that takes.
 type Slot struct {
 	Kind        Kind
-	MemoryBytes uint64 // that Open allocates for it; 0 for all kinds but Argon2id
-	Rounds      int    // passes of Argon2id, iterations of PBKDF2, else 0
+	MemoryBytes uint64    // that Open allocates for it; 0 for all kinds but Argon2id
+	Params      mk.Params // of Argon2id
+	Rounds      int       // iterations of PBKDF2
 }
 
 // Kind says what opens a slot. The numbers are those of the format.
@@ -52,8 +54,8 @@ func (b *Box) Slots() []Slot {
 		case slot.PBKDF2:
 			told[i].Rounds = int(t.Costs[0])
 		case slot.Argon2id:
-			p := argon2Params(t.Costs)
-			told[i].MemoryBytes, told[i].Rounds = p.Memory(), int(p.Time)
+			told[i].Params = argon2Params(t.Costs)
+			told[i].MemoryBytes = told[i].Params.Memory()
 		}
 	}
 	return told
