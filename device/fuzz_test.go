@@ -70,9 +70,18 @@ func fromInput[T any](t *testing.T, result *T, err error) {
 	}
 }
 
+// seed adds an input that is good, so that the others start from there.
+func seed(f *testing.F, b []byte, err error) {
+	f.Helper()
+	if err != nil {
+		f.Fatalf("a seed is not good: %v", err)
+	}
+	f.Add(b)
+}
+
 func FuzzVerify(f *testing.F) {
 	s := fixedScene(f)
-	f.Add(join(s.entries...))
+	seed(f, join(s.entries...), failure(device.Verify(alice, split(join(s.entries...)))))
 	f.Add(join(s.entries[0], payloadOf(f, s.entries[1])))
 	f.Add(payloadOf(f, s.entries[0]))
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -97,8 +106,8 @@ func FuzzExtend(f *testing.F) {
 	s := fixedScene(f)
 	whole := s.log()
 	held := at(f, whole, 4)
-	f.Add(join(s.entries...))
-	f.Add(join(s.entries[5:]...))
+	seed(f, join(s.entries...), failure(held.Extend(s.entries)))
+	seed(f, join(s.entries[5:]...), failure(held.Extend(s.entries[5:])))
 	other := s.branch(3)
 	other.put(s.founder.signer, opRecover, numbered(f, 4).record, nil)
 	other.put(s.recoveryOld, opRecover, numbered(f, 5).record, nil)
@@ -127,7 +136,7 @@ func FuzzExtend(f *testing.F) {
 
 func FuzzParseRecord(f *testing.F) {
 	s := numbered(f, 1)
-	f.Add(s.record)
+	seed(f, s.record, failure(device.ParseRecord(alice, s.record)))
 	f.Add(payloadOf(f, s.record))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		kid := sha256.Sum256(b)
@@ -159,13 +168,14 @@ func FuzzAcceptKey(f *testing.F) {
 	l := s.log()
 	_, classical := fixedDeviceKey(f, s, s.founder, 7)
 	_, hybrid := fixedDeviceKey(f, s, s.laptop, 7)
-	seed, err := ecdh.NewHybridPrivateKey(make([]byte, ecdh.Size))
+	xwing, err := ecdh.NewHybridPrivateKey(make([]byte, ecdh.Size))
 	if err != nil {
 		f.Fatal(err)
 	}
-	hybrid[4] = seed.Public().Bytes()
-	f.Add(s.founder.deviceKey(f, classical))
-	f.Add(s.laptop.deviceKey(f, hybrid))
+	hybrid[4] = xwing.Public().Bytes()
+	ofFounder, ofLaptop := s.founder.deviceKey(f, classical), s.laptop.deviceKey(f, hybrid)
+	seed(f, ofFounder, failure(l.AcceptKey(s.founder.id(), ofFounder, nil)))
+	seed(f, ofLaptop, failure(l.AcceptKey(s.laptop.id(), ofLaptop, nil)))
 	f.Add(classical.encode(f))
 	f.Add(hybrid.encode(f))
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -188,13 +198,16 @@ func FuzzCheck(f *testing.F) {
 	_, key := fixedDeviceKey(f, s, s.founder, 7)
 	admits := sum(s.entries[0])
 	good := fields{1: s.founder.record, 2: nonce[:], 3: server, 4: start.Unix(), 5: admits[:], 6: s.founder.deviceKey(f, key)}
-	f.Add(s.founder.registration(f, server, nonce[:], good))
+	challenge := func() *device.Challenge {
+		return &device.Challenge{Server: server, User: alice, Nonce: nonce, Made: start}
+	}
+	answer := s.founder.registration(f, server, nonce[:], good)
+	seed(f, answer, failure(challenge().Check(answer, l, start)))
 	f.Add(good.encode(f))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		signed := sign1(s.founder.signer, wire.LabelRegistration, registrationAAD(server, nonce[:]), b).bytes()
 		for _, b := range [][]byte{b, signed} {
-			c := &device.Challenge{Server: server, User: alice, Nonce: nonce, Made: start}
-			r, err := c.Check(b, l, start)
+			r, err := challenge().Check(b, l, start)
 			fromInput(t, r, err)
 		}
 	})
@@ -208,9 +221,10 @@ func FuzzParseKeys(f *testing.F) {
 		label: wire.LabelDeviceState, record: s.founder.record, seed: bytes.Repeat([]byte{1}, 32), contact: uint64(start.Unix()),
 		halves: []half{{s.founder.deviceKey(f, key), private, nil, 3}},
 	}
-	f.Add(good.encode())
-	good.pending = s.nextOf(f, numbered(f, 6))
-	f.Add(good.encode())
+	for _, pending := range [][]byte{nil, s.nextOf(f, numbered(f, 6))} {
+		good.pending = pending
+		seed(f, good.encode(), failure(device.ParseKeys(good.encode())))
+	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		k, err := device.ParseKeys(b)
 		fromInput(t, k, err)

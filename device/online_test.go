@@ -121,6 +121,16 @@ func TestCountBeginsAnewAfterAWrongClock(t *testing.T) {
 	contact(t, k, start.Add(7*day), 1)
 }
 
+// A rotation by a clock that went back gives no hour to be counted again.
+func TestRenewalByAClockThatWentBackCountsNothingTwice(t *testing.T) {
+	h, k := online(t)
+	for range 20 {
+		contact(t, k, start.Add(20*time.Hour), 0)
+		h.rotate(k, nil, start.Add(10*time.Hour))
+	}
+	contact(t, k, start.Add(20*time.Hour), 0)
+}
+
 // However often the device is in contact, the time goes on: no server keeps a key alive by sending something all the time.
 func TestFrequentContactDoesNotKeepAKey(t *testing.T) {
 	_, k := online(t)

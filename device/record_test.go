@@ -120,25 +120,28 @@ func TestRecordRefusesEd25519KeysOfSmallOrder(t *testing.T) {
 	}
 }
 
-func TestTimesBefore1970AreRefused(t *testing.T) {
-	before := time.Unix(-1, 0)
+// Times are counted from 1970, below 2^53 seconds.
+func TestTimesThatTheFormatsLackAreRefused(t *testing.T) {
 	k := generate(t, alice, device.Classical)
 	h := found(t, k, nil)
 	h.rotate(k, nil, start)
-	for name, f := range map[string]func() error{
-		"Generate":    func() error { _, err := device.Generate(alice, device.Classical, before); return err },
-		"Found":       func() error { _, err := generate(t, alice, device.Classical).Found(nil, before); return err },
-		"Add":         func() error { _, err := h.log.Add(k, generate(t, alice, 1).Record(), before); return err },
-		"Revoke":      func() error { _, err := h.log.Revoke(k, k.Record().ID(), before); return err },
-		"Update":      func() error { _, err := h.log.Update(k, device.Hybrid, before); return err },
-		"SetRecovery": func() error { _, err := h.log.SetRecovery(k, nil, recoveryKey(t, 1), before); return err },
-		"Rotate":      func() error { _, err := k.Rotate(h.log, nil, before); return err },
-		"Online":      func() error { _, err := k.Online(before); return err },
-		"Register":    func() error { _, err := k.Register(h.log, server, [32]byte{}, before); return err },
-	} {
-		t.Run(name, func(t *testing.T) { wantFault(t, f(), fault.Misuse) })
+	fresh := generate(t, alice, device.Classical)
+	for _, then := range []time.Time{time.Unix(-1, 0), time.Unix(1<<53, 0), {}} {
+		for name, err := range map[string]error{
+			"Generate":    failure(device.Generate(alice, device.Classical, then)),
+			"Found":       failure(fresh.Found(nil, then)),
+			"Add":         failure(h.log.Add(k, fresh.Record(), then)),
+			"Revoke":      failure(h.log.Revoke(k, k.Record().ID(), then)),
+			"Update":      failure(h.log.Update(k, device.Hybrid, then)),
+			"SetRecovery": failure(h.log.SetRecovery(k, nil, recoveryKey(t, 1), then)),
+			"Rotate":      failure(k.Rotate(h.log, nil, then)),
+			"Online":      failure(k.Online(then)),
+			"Register":    failure(k.Register(h.log, server, [32]byte{}, then)),
+		} {
+			t.Run(name, func(t *testing.T) { wantFault(t, err, fault.Misuse) })
+		}
 	}
-	if k.Pending() != nil {
+	if k.Pending() != nil || fresh.Pending() != nil {
 		t.Error("something was signed")
 	}
 }

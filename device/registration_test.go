@@ -135,7 +135,9 @@ func TestRegistrationIsRefused(t *testing.T) {
 			h.add(k, late)
 			return me.registration(t, c.Server, c.Nonce[:], h.answer(s, c).with(6, h.rotate(late, nil, start)))
 		}},
-		{name: "device-key ahead of the log", want: fault.TooFarAhead, log: at(t, h.log, 1), answer: honest},
+		{name: "device-key ahead of the log", want: fault.TooFarAhead, log: at(t, h.log, 1), answer: func(c *device.Challenge) []byte {
+			return me.registration(t, c.Server, c.Nonce[:], h.answer(s, c)) // whose key names the entry that came since
+		}},
 		{name: "log without the device", want: fault.UntrustedSigner, log: at(t, h.log, 0), answer: honest},
 		{name: "log of another user", want: fault.Misuse, log: b.log, answer: honest},
 	} {

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"fmt"
 	"path/filepath"
 	"testing"
 
@@ -27,9 +28,15 @@ func batch(base uint64, n int) store.Batch {
 	return b
 }
 
-// commits returns a function that commits n puts to a new file.
-func commits(b *testing.B, n int) func() {
+// commits returns a function that commits n puts to a new file, which has others of these many values before.
+func commits(b *testing.B, before, n int) func() {
 	s, base := boltstore.New(filepath.Join(b.TempDir(), "store")), uint64(0)
+	if before > 0 {
+		if err := s.Commit(b.Context(), batch(base, before)); err != nil {
+			b.Fatal(err)
+		}
+		base++
+	}
 	return func() {
 		if err := s.Commit(b.Context(), batch(base, n)); err != nil {
 			b.Fatal(err)
@@ -38,11 +45,19 @@ func commits(b *testing.B, n int) func() {
 	}
 }
 
-// BenchmarkCommit is a commit of 4 puts of 200 bytes; bare is bbolt alone: open, update, close. Both wait for the disk
-// twice. Budget: 2.0.
+// BenchmarkCommit is a commit of 4 puts of 200 bytes, to a new store and to one of 50,000 values; bare is bbolt alone: open,
+// update, close. Both wait for the disk twice. Budget: 2.0.
 func BenchmarkCommit(b *testing.B) {
-	path, puts := filepath.Join(b.TempDir(), "bare"), batch(0, 4).Put
-	ratio.Run(b, commits(b, 4), func() {
+	for _, before := range []int{0, 50_000} {
+		b.Run(fmt.Sprint(before), func(b *testing.B) {
+			ratio.Run(b, commits(b, before, 4), bareCommits(b, before, 4))
+		})
+	}
+}
+
+func bareCommits(b *testing.B, before, n int) func() {
+	path := filepath.Join(b.TempDir(), "bare")
+	commit := func(puts []store.Entry) {
 		db, err := bbolt.Open(path, 0o600, nil)
 		if err != nil {
 			b.Fatal(err)
@@ -62,13 +77,16 @@ func BenchmarkCommit(b *testing.B) {
 		if err := db.Close(); err != nil {
 			b.Fatal(err)
 		}
-	})
+	}
+	commit(batch(0, before).Put)
+	puts := batch(0, n).Put
+	return func() { commit(puts) }
 }
 
 // BenchmarkBatch is one commit of 100 puts; bare are three commits of one. Budget: below 1.
 func BenchmarkBatch(b *testing.B) {
-	one := commits(b, 1)
-	ratio.Run(b, commits(b, 100), func() { one(); one(); one() })
+	one := commits(b, 0, 1)
+	ratio.Run(b, commits(b, 0, 100), func() { one(); one(); one() })
 }
 
 // BenchmarkUpdate is a DB.Update of 4 values of 200 bytes that exist; bare is the commit alone.
@@ -92,7 +110,7 @@ func BenchmarkUpdate(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-	}, commits(b, 4))
+	}, commits(b, 0, 4))
 }
 
 // BenchmarkGet reads one of 10,000 values; bare is bbolt alone: open, get, close.

@@ -86,7 +86,7 @@ func (s *Store) Commit(ctx context.Context, b store.Batch) error {
 			if t.generation != b.Base {
 				return conflict(t.generation, b.Base)
 			}
-			return t.checkForCommit(keys)
+			return t.checkForCommit(keys, len(b.Delete))
 		})
 		if err != nil {
 			return err
@@ -94,7 +94,7 @@ func (s *Store) Commit(ctx context.Context, b store.Batch) error {
 		if err := s.write(ctx, b); err != nil {
 			return err
 		}
-		if b.Base == 0 {
+		if b.Base <= 1 { // whoever made the file may have died before it came here
 			syncFolder(filepath.Dir(s.path))
 		}
 		return nil

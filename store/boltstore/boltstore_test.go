@@ -158,14 +158,27 @@ func TestALockedFileIsWaitedForInBounds(t *testing.T) {
 	}
 }
 
+// late is a done context that says so from the second time on.
+type late struct {
+	context.Context
+	asked bool
+}
+
+func (l *late) Err() error {
+	if !l.asked {
+		l.asked = true
+		return nil
+	}
+	return l.Context.Err()
+}
+
 func TestADoneContextEndsTheWaitForAnotherCall(t *testing.T) {
 	s := boltstore.New(filepath.Join(t.TempDir(), "store"))
 	err := boltstore.Occupy(t.Context(), s, func() {
 		ctx, cancel := context.WithCancel(t.Context())
-		errs := make(chan error)
-		go func() { _, err := s.Generation(ctx); errs <- err }()
 		cancel()
-		wantFault(t, <-errs, fault.Canceled)
+		_, err := s.Generation(&late{Context: ctx})
+		wantFault(t, err, fault.Canceled)
 	})
 	if err != nil {
 		t.Error(err)
@@ -258,8 +271,21 @@ func checkFile(rt *rapid.T, s *boltstore.Store, path string, model map[string][]
 			from++
 		}
 		page, err := s.Scan(context.Background(), nil, key, 3)
-		if err != nil || !slices.EqualFunc(page, all[from:min(from+3, len(all))], func(a, b store.Entry) bool { return bytes.Equal(a.Key, b.Key) }) {
+		same := func(a, b store.Entry) bool { return bytes.Equal(a.Key, b.Key) }
+		if err != nil || !slices.EqualFunc(page, all[from:min(from+3, len(all))], same) {
 			rt.Fatalf("page of %d after key %x, %v", len(page), key, err)
 		}
 	}
+}
+
+func TestWhatIsNoStoreIsRefused(t *testing.T) {
+	for _, s := range []*boltstore.Store{nil, {}} {
+		_, err := s.Generation(t.Context())
+		wantFault(t, err, fault.Misuse)
+		wantFault(t, s.Commit(t.Context(), store.Batch{}), fault.Misuse)
+	}
+	folder := boltstore.New(t.TempDir())
+	_, err := folder.Generation(t.Context())
+	wantFault(t, err, fault.StoreFailed)
+	wantFault(t, folder.Commit(t.Context(), store.Batch{}), fault.StoreFailed)
 }

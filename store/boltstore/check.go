@@ -7,9 +7,11 @@ import (
 	"slices"
 )
 
-// checkForCommit checks the pages that bbolt will look at when it changes the given keys, which ascend: the freelist, the
-// pages on the way to each key, and the neighbours of those, with which bbolt merges pages that have become too small.
-func (t *tree) checkForCommit(keys [][]byte) error {
+// checkForCommit checks the pages that bbolt will look at when it changes the given keys, which ascend and of which it
+// deletes so many: the freelist, the pages on the way to each key, and those that bbolt may merge with them. It merges a page
+// that has become too small with one beside it, so each deleted key can make away with one page of each level: a leaf may
+// meet the leaf beside it, a branch those as far away as there are deleted keys.
+func (t *tree) checkForCommit(keys [][]byte, deleted int) error {
 	if t.file == nil {
 		return nil // there is no file yet
 	}
@@ -24,13 +26,16 @@ func (t *tree) checkForCommit(keys [][]byte) error {
 	if err != nil {
 		return err
 	}
-	return t.checkWay(n, keys, 0)
+	return t.checkWay(n, keys, deleted, 1)
 }
 
-// checkWay checks the children of n that keys lead to, and those beside them.
-func (t *tree) checkWay(n node, keys [][]byte, depth int) error {
-	if depth == maxDepth {
-		return damage(t.root, "too deep")
+// checkWay checks n and what is below it on the way to keys. depth is 1 for the root.
+func (t *tree) checkWay(n node, keys [][]byte, deleted, depth int) error {
+	if n.leaf && t.depth == 0 {
+		t.depth = depth
+	}
+	if depth > maxDepth || t.depth > 0 && n.leaf != (depth == t.depth) {
+		return damage(t.root, "branches below are not of one depth")
 	}
 	if n.leaf {
 		for _, e := range n.elements {
@@ -40,33 +45,44 @@ func (t *tree) checkWay(n node, keys [][]byte, depth int) error {
 		}
 		return nil
 	}
-	if len(n.elements) == 0 {
-		return damage(t.root, "branch without children")
+	if len(keys) == 0 {
+		return nil
 	}
-	below := make([][][]byte, len(n.elements)) // the keys that lead to each child
-	for i := range n.elements {
+	used := make([]bool, len(n.elements)) // the children that keys lead to
+	for i, e := range n.elements {
 		end := len(keys)
 		if i+1 < len(n.elements) {
 			end, _ = slices.BinarySearchFunc(keys, n.elements[i+1].key, bytes.Compare)
 		}
-		below[i], keys = keys[:end], keys[end:]
+		if end > 0 {
+			used[i] = true
+			if err := t.checkChild(e, keys[:end], deleted, depth+1); err != nil {
+				return err
+			}
+		}
+		keys = keys[end:]
+	}
+	reach := deleted
+	if depth+1 == t.depth { // the children are leaves
+		reach = min(reach, 1)
 	}
 	for i, e := range n.elements {
-		used := len(below[i]) > 0
-		beside := i > 0 && len(below[i-1]) > 0 || i+1 < len(below) && len(below[i+1]) > 0
-		if !used && !beside {
-			continue
-		}
-		c, err := t.child(e)
-		if err != nil {
-			return err
-		}
-		if !bytes.Equal(c.elements[0].key, e.key) { // bbolt finds a child in its parent by this key
-			return damage(e.child, "not the child that its parent names")
-		}
-		if err := t.checkWay(c, below[i], depth+1); err != nil {
-			return err
+		if !used[i] && slices.Contains(used[max(i-reach, 0):min(i+reach+1, len(used))], true) {
+			if err := t.checkChild(e, nil, deleted, depth+1); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
+}
+
+func (t *tree) checkChild(e element, keys [][]byte, deleted, depth int) error {
+	n, err := t.node(e.child)
+	if err != nil {
+		return err
+	}
+	if len(n.elements) == 0 || !bytes.Equal(n.elements[0].key, e.key) { // by this key bbolt finds a child in its parent
+		return damage(e.child, "not the child that its parent names")
+	}
+	return t.checkWay(n, keys, deleted, depth)
 }

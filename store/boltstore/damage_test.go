@@ -148,9 +148,6 @@ func TestWhatIsNoFileOfBboltIsDamaged(t *testing.T) {
 			t.Error("the file was changed")
 		}
 	}
-	if _, err := boltstore.New(t.TempDir()).Generation(t.Context()); fault.Of(err) != fault.Damaged {
-		t.Errorf("a folder: %v", err)
-	}
 }
 
 func TestACutFileIsDamaged(t *testing.T) {
@@ -186,7 +183,8 @@ func TestABegunFileIsEmpty(t *testing.T) {
 func TestNoChangedBitStopsTheProcess(t *testing.T) {
 	path, whole := filepath.Join(t.TempDir(), "store"), newFile(t, 120)
 	meta := whole.meta()
-	inUse := append([]uint64{0, 1, order.Uint64(meta[16:]), order.Uint64(meta[32:])}, append(whole.pages(1), whole.pages(2)...)...)
+	inUse := []uint64{0, 1, order.Uint64(meta[16:]), order.Uint64(meta[32:])}
+	inUse = append(append(inUse, whole.pages(1)...), whole.pages(2)...)
 	damaged, tried := 0, 0
 	flip := func(at int, bit byte) {
 		f := whole.clone()
@@ -256,6 +254,23 @@ func TestBranchesThatShareAChildAreDamage(t *testing.T) {
 			order.PutUint64(f.page(id)[16+16*i+8:], child)
 		}
 		f.wantDamaged(t, path)
+	}
+}
+
+// Only where a key is deleted does bbolt merge leaves.
+func TestADeleteIsRefusedBesideADamagedLeaf(t *testing.T) {
+	path, f := filepath.Join(t.TempDir(), "store"), newFile(t, 300)
+	leaves := f.pages(2)
+	first := f.page(leaves[5])[16:]
+	key := bytes.Clone(first[order.Uint32(first[4:]):][:order.Uint32(first[8:])])
+	order.PutUint16(f.page(leaves[6])[8:], 0)
+	if err := os.WriteFile(path, f, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := boltstore.New(path)
+	wantFault(t, s.Commit(t.Context(), store.Batch{Base: 2, Delete: [][]byte{key}}), fault.Damaged)
+	if err := s.Commit(t.Context(), store.Batch{Base: 2, Put: []store.Entry{{Key: key}}}); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -26,6 +26,9 @@ const (
 
 // exclusively runs f while no other call of this Store runs.
 func (s *Store) exclusively(ctx context.Context, f func() error) error {
+	if s == nil || s.turn == nil {
+		return fmt.Errorf("boltstore: not made by New: %w", fault.Misuse)
+	}
 	if ctx.Err() != nil {
 		return canceled(ctx)
 	}
@@ -55,6 +58,9 @@ func (s *Store) readFile(ctx context.Context, f func(*tree) error) error {
 	}
 	if err != nil {
 		return fmt.Errorf("boltstore: %w: %w", fault.StoreFailed, err)
+	}
+	if info.IsDir() {
+		return fmt.Errorf("boltstore: the path is a folder: %w", fault.StoreFailed)
 	}
 	err = s.open(ctx, true, func(db *bbolt.DB, file *os.File) error {
 		t, err := newTree(file, db.Info().PageSize)

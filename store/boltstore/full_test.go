@@ -38,7 +38,7 @@ func TestAFullDiskIsStoreFailedAndLosesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	whileFull(t, uint64(info.Size()), func() {
+	limited(t, syscall.RLIMIT_FSIZE, uint64(info.Size()), func() {
 		wantFault(t, s.Commit(t.Context(), batch(1, 1000)), fault.StoreFailed)
 		if n, err := s.Generation(t.Context()); n != 1 || err != nil {
 			t.Errorf("generation %d, %v", n, err)
@@ -53,18 +53,29 @@ func TestAFullDiskIsStoreFailedAndLosesNothing(t *testing.T) {
 	}
 }
 
-// whileFull runs f while no file of this process may become longer than size.
-func whileFull(t *testing.T, size uint64, f func()) {
-	t.Helper()
-	var old syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &old); err != nil {
+func TestWithoutFileHandlesItIsStoreFailed(t *testing.T) {
+	s := boltstore.New(filepath.Join(t.TempDir(), "store"))
+	if err := s.Commit(t.Context(), batch(0, 10)); err != nil {
 		t.Fatal(err)
 	}
-	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: size, Max: old.Max}); err != nil {
+	limited(t, syscall.RLIMIT_NOFILE, 0, func() {
+		_, err := s.Generation(t.Context())
+		wantFault(t, err, fault.StoreFailed)
+	})
+}
+
+// limited runs f while this process may have no more than n of a resource.
+func limited(t *testing.T, resource int, n uint64, f func()) {
+	t.Helper()
+	var old syscall.Rlimit
+	if err := syscall.Getrlimit(resource, &old); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Setrlimit(resource, &syscall.Rlimit{Cur: n, Max: old.Max}); err != nil {
 		t.Fatal(err)
 	}
 	defer func() {
-		if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &old); err != nil {
+		if err := syscall.Setrlimit(resource, &old); err != nil {
 			t.Fatal(err)
 		}
 	}()

@@ -9,8 +9,8 @@ import (
 )
 
 // FuzzFile makes every call on a file whose bytes were changed here and there. Each change has 5 bytes: page 1, offset in
-// it 2, how many bytes 1, their new value 1. When inline is set the file is one whose values stand in the page of the bucket;
-// when valid is set the meta pages get right checksums after the changes.
+// it 2, how many bytes 1, their new value 1. When inline is set all values stand in the page of the bucket; when valid is set
+// the meta pages get right checksums after the changes.
 func FuzzFile(f *testing.F) {
 	large, small := newFile(f, 120), newInlineFile(f)
 	f.Add([]byte{}, false, false)

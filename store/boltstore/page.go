@@ -34,7 +34,7 @@ const (
 // maxPage bounds a page with its overflow, in bytes: bbolt splits a leaf only when it has more than four elements.
 const maxPage = 5 * store.MaxSealed
 
-// node is a branch or a leaf. Its keys ascend strictly.
+// node is a branch or a leaf. Its keys ascend strictly; a branch has one at least.
 type node struct {
 	leaf     bool
 	elements []element
@@ -63,6 +63,9 @@ func parseNode(id uint64, b []byte) (node, error) {
 	}
 	if pageHead+count*elementSize > len(b) {
 		return node{}, damage(id, "more elements than fit")
+	}
+	if flags == flagBranch && count == 0 {
+		return node{}, damage(id, "branch without children")
 	}
 	n := node{leaf: flags == flagLeaf, elements: make([]element, count)}
 	left := uint64(len(b) - pageHead - count*elementSize) // for keys and values, which do not share bytes

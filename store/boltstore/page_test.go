@@ -58,7 +58,8 @@ func freelist() []byte {
 
 func TestANodeIsReadOrRefused(t *testing.T) {
 	n, err := parseNode(7, leaf())
-	if err != nil || !n.leaf || len(n.elements) != 2 || string(n.elements[1].key) != "bc" || string(n.elements[1].value) != "23" {
+	if err != nil || !n.leaf || len(n.elements) != 2 ||
+		string(n.elements[1].key) != "bc" || string(n.elements[1].value) != "23" {
 		t.Errorf("leaf is %v, %v", n, err)
 	}
 	n, err = parseNode(7, branch())
@@ -68,8 +69,9 @@ func TestANodeIsReadOrRefused(t *testing.T) {
 	for name, b := range map[string][]byte{
 		"nothing":              nil,
 		"half a head":          leaf()[:pageHead-1],
-		"a meta page":          changed(leaf(), func(b []byte) { order.PutUint16(b[8:], 4) }),
-		"leaf and branch":      changed(leaf(), func(b []byte) { order.PutUint16(b[8:], 3) }),
+		"a meta page":          changed(branch(), func(b []byte) { order.PutUint16(b[8:], 4) }),
+		"leaf and branch":      changed(branch(), func(b []byte) { order.PutUint16(b[8:], 3) }),
+		"a childless branch":   changed(branch(), func(b []byte) { order.PutUint16(b[10:], 0) }),
 		"too many elements":    changed(leaf(), func(b []byte) { order.PutUint16(b[10:], 3) }),
 		"a value cut short":    leaf()[:len(leaf())-1],
 		"an empty key":         changed(leaf(), func(b []byte) { order.PutUint32(b[pageHead+8:], 0) }),

@@ -27,7 +27,8 @@ type tree struct {
 	inline     []byte // the only page of an inline bucket
 	generation uint64
 
-	seen map[uint64]bool // pages that were read: in a tree each is reached once
+	seen  map[uint64]bool // pages that were read: in a tree each is reached once
+	depth int             // of the leaves, 1 for the root; 0 until checkWay meets one
 }
 
 // maxDepth bounds the pages from root to leaf. A branch has two children at least, but for a root, so bbolt needs fewer.
@@ -91,7 +92,7 @@ func (t *tree) meta() ([]byte, error) {
 			newest = b
 		}
 	}
-	if newest == nil || binary.NativeEndian.Uint32(newest[8:]) != uint32(t.pageSize) {
+	if newest == nil {
 		return nil, damage(0, "no valid meta page")
 	}
 	return newest, nil
@@ -143,33 +144,17 @@ func (t *tree) top() (node, error) {
 	case t.root != 0:
 		return t.node(t.root)
 	case t.inline != nil:
-		n, err := parseNode(0, t.inline)
-		if err == nil && !n.leaf {
-			err = damage(0, "inline bucket is no leaf")
-		}
-		return n, err
+		return parseNode(0, t.inline)
 	default:
 		return node{leaf: true}, nil
 	}
-}
-
-// child returns a child of a branch. No node but a root is ever empty.
-func (t *tree) child(e element) (node, error) {
-	n, err := t.node(e.child)
-	if err == nil && len(n.elements) == 0 {
-		err = damage(e.child, "empty")
-	}
-	return n, err
 }
 
 // get returns a copy of the value of key.
 func (t *tree) get(key []byte) (value []byte, found bool, err error) {
 	n, err := t.top()
 	for err == nil && !n.leaf {
-		if len(n.elements) == 0 {
-			return nil, false, damage(t.root, "branch without children")
-		}
-		n, err = t.child(n.elements[n.childOf(key)])
+		n, err = t.node(n.elements[n.childOf(key)].child)
 	}
 	if err != nil {
 		return nil, false, err
@@ -203,7 +188,7 @@ func (t *tree) scan(prefix, after []byte, limit int) ([]store.Entry, error) {
 	}
 	n, err := t.top()
 	if err == nil {
-		_, err = t.walk(n, from, 0, visit)
+		_, err = t.walk(n, from, 1, visit)
 	}
 	if err != nil {
 		return nil, err
@@ -211,10 +196,11 @@ func (t *tree) scan(prefix, after []byte, limit int) ([]store.Entry, error) {
 	return entries, nil
 }
 
-// walk visits the elements of the leaves below n whose key is from or greater, until visit wants no more.
+// walk visits the elements of the leaves below n whose key is from or greater, until visit wants no more. depth is 1 for the
+// root.
 func (t *tree) walk(n node, from []byte, depth int, visit func(element) (bool, error)) (more bool, err error) {
-	if depth == maxDepth {
-		return false, damage(t.root, "too deep")
+	if depth > maxDepth {
+		return false, damage(t.root, "too deep below")
 	}
 	if n.leaf {
 		i, _ := n.search(from)
@@ -224,7 +210,7 @@ func (t *tree) walk(n node, from []byte, depth int, visit func(element) (bool, e
 		return more, err
 	}
 	for i := n.childOf(from); i < len(n.elements); i++ {
-		c, err := t.child(n.elements[i])
+		c, err := t.node(n.elements[i].child)
 		if err != nil {
 			return false, err
 		}

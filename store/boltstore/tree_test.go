@@ -51,10 +51,10 @@ func bucketOf(name string, n int) func(tx *bbolt.Tx) error {
 	}
 }
 
-// read does everything that a tree can do, past the recover of Store.open.
-func read(t testing.TB, image []byte, pageSize int) (errs []error) {
+// fileOf returns a file of these bytes.
+func fileOf(t testing.TB, image []byte) *os.File {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "read")
+	path := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(path, image, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -62,13 +62,20 @@ func read(t testing.TB, image []byte, pageSize int) (errs []error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer file.Close()
+	t.Cleanup(func() { _ = file.Close() })
+	return file
+}
+
+// read does everything that a tree can do, past the recover of Store.open.
+func read(t testing.TB, image []byte, pageSize int) (errs []error) {
+	t.Helper()
+	file := fileOf(t, image)
 	for _, f := range []func(*tree) error{
 		func(t *tree) error { _, _, err := t.get([]byte("key 0050")); return err },
 		func(t *tree) error { _, err := t.scan([]byte("key"), nil, 1<<20); return err },
 		func(t *tree) error { _, err := t.scan([]byte("key"), []byte("key 0100"), 1<<20); return err },
 		func(t *tree) error {
-			return t.checkForCommit([][]byte{[]byte("key 0"), []byte("key 0050"), []byte("x")})
+			return t.checkForCommit([][]byte{[]byte("key 0"), []byte("key 0050"), []byte("x")}, 2)
 		},
 	} {
 		tree, err := newTree(file, pageSize)
@@ -110,10 +117,6 @@ func TestOnlyAFileOfOneStoreIsRead(t *testing.T) {
 		"a value, not a bucket":     changed(whole, func(b []byte) { order.PutUint32(top(b), 0) }),
 		"half the head of a bucket": changed(whole, func(b []byte) { order.PutUint32(top(b)[12:], 10) }),
 		"no page in the bucket":     changed(whole, func(b []byte) { order.PutUint32(top(b)[12:], 20) }),
-		"an inline branch": changed(whole, func(b []byte) {
-			inline := top(b)[order.Uint32(top(b)[4:])+order.Uint32(top(b)[8:])+16:]
-			order.PutUint16(inline[8:], flagBranch)
-		}),
 	} {
 		for _, err := range read(t, b, size) {
 			if fault.Of(err) != fault.Damaged {
@@ -121,13 +124,26 @@ func TestOnlyAFileOfOneStoreIsRead(t *testing.T) {
 			}
 		}
 	}
-	for _, wrong := range []int{0, 1, 3, 512, 2 * size, 1<<20 + 1, 1 << 30} {
-		for _, err := range read(t, whole, wrong) {
-			if err == nil {
-				t.Errorf("read with pages of %d", wrong)
+	for _, wrong := range []int{0, 3, 512, 1<<12 + 1, 1 << 20} {
+		b := changed(whole, func(b []byte) {
+			for _, meta := range [][]byte{b[pageHead:], b[size+pageHead:]} {
+				order.PutUint32(meta[8:], uint32(wrong))
+				sign(meta)
+			}
+		})
+		for _, err := range read(t, b, wrong) {
+			if fault.Of(err) != fault.Damaged {
+				t.Errorf("pages of %d: %v", wrong, err)
 			}
 		}
 	}
+}
+
+// sign makes the checksum of a meta page right.
+func sign(meta []byte) {
+	sum := fnv.New64a()
+	sum.Write(meta[:metaSize-8])
+	order.PutUint64(meta[metaSize-8:], sum.Sum64())
 }
 
 func newestMeta(b []byte) []byte {
@@ -148,15 +164,7 @@ func TestAPageIsReadOrRefused(t *testing.T) {
 	order.PutUint32(b[4*size+12:], 4)                    // with one page too many
 	order.PutUint32(b[5*size+12:], uint32(maxPage/size)) // too long, if there were as many pages
 	order.PutUint64(b[6*size:], 7)
-	path := filepath.Join(t.TempDir(), "pages")
-	if err := os.WriteFile(path, b, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	file, err := os.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
+	file := fileOf(t, b)
 	pages := func(high uint64) *tree {
 		return &tree{file: file, pageSize: size, high: high, seen: map[uint64]bool{}}
 	}
@@ -172,6 +180,132 @@ func TestAPageIsReadOrRefused(t *testing.T) {
 	for i, want := range []fault.Code{0, fault.Damaged} {
 		if _, err := twice.page(2); fault.Of(err) != want {
 			t.Errorf("read %d of a page: %v", i+1, err)
+		}
+	}
+}
+
+// root returns the root of an image's tree, which is a branch over leaves, and its bytes.
+func root(t *testing.T, b []byte) (node, []byte) {
+	t.Helper()
+	tree, err := newTree(fileOf(t, b), os.Getpagesize())
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := b[int(tree.root)*os.Getpagesize():][:os.Getpagesize()]
+	n, err := parseNode(tree.root, page)
+	if err != nil || n.leaf {
+		t.Fatal("the root is no branch", err)
+	}
+	return n, page
+}
+
+// checkKey checks what a commit would touch that changes one key, and deletes so many.
+func checkKey(t *testing.T, image, key []byte, deleted int) error {
+	t.Helper()
+	tree, err := newTree(fileOf(t, image), os.Getpagesize())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tree.checkForCommit([][]byte{key}, deleted)
+}
+
+// Of two leaves that changed places each is sound, and no key is where bbolt looks for it.
+func TestLeavesThatChangedPlacesAreDamage(t *testing.T) {
+	whole := image(t, bucketOf(bucketName, 300))
+	n, _ := root(t, whole)
+	for i := range len(n.elements) - 1 {
+		first, second := n.elements[i], n.elements[i+1]
+		b := changed(whole, func(b []byte) {
+			_, page := root(t, b)
+			order.PutUint64(page[pageHead+i*elementSize+8:], second.child)
+			order.PutUint64(page[pageHead+(i+1)*elementSize+8:], first.child)
+		})
+		if err := read(t, b, os.Getpagesize())[1]; fault.Of(err) != fault.Damaged {
+			t.Errorf("scan over leaves %d and %d: %v", i, i+1, err)
+		}
+		for _, key := range [][]byte{first.key, second.key} {
+			if err := checkKey(t, b, key, 0); fault.Of(err) != fault.Damaged {
+				t.Errorf("commit to leaves %d and %d: %v", i, i+1, err)
+			}
+		}
+	}
+}
+
+// bbolt may merge a page that it changes with those beside it: a leaf with the next one, a branch that shrinks again and
+// again with as many as there are deleted keys.
+func TestACommitChecksWhatBboltMayMerge(t *testing.T) {
+	for _, c := range []struct{ values, deleted, reach int }{
+		{300, 0, 0}, {300, 1, 1}, {300, 9, 1}, // leaves under the root
+		{12_000, 0, 0}, {12_000, 1, 1}, {12_000, 2, 2}, // branches under the root
+	} {
+		whole := image(t, bucketOf(bucketName, c.values))
+		n, _ := root(t, whole)
+		own := len(n.elements) / 2
+		if own < 3 {
+			t.Fatalf("%d children", len(n.elements))
+		}
+		for i, e := range n.elements {
+			want := fault.Code(0)
+			if max(i-own, own-i) <= c.reach {
+				want = fault.Damaged
+			}
+			for name, field := range map[string]int{"flags": 8, "count": 10} {
+				b := changed(whole, func(b []byte) { order.PutUint16(b[int(e.child)*os.Getpagesize()+field:], 0) })
+				if err := checkKey(t, b, n.elements[own].key, c.deleted); fault.Of(err) != want {
+					t.Errorf("%d deleted, no %s in child %d, commit to child %d: %v", c.deleted, name, i, own, err)
+				}
+			}
+		}
+	}
+}
+
+// What bbolt merges must be of one kind.
+func TestABranchBesideALeafIsDamage(t *testing.T) {
+	whole := image(t, bucketOf(bucketName, 300))
+	n, _ := root(t, whole)
+	for i, e := range n.elements[:2] {
+		b := changed(whole, func(b []byte) {
+			page := b[int(e.child)*os.Getpagesize():]
+			order.PutUint16(page[8:], flagBranch)
+			order.PutUint16(page[10:], 1)
+			order.PutUint32(page[pageHead:], elementSize)
+			order.PutUint32(page[pageHead+4:], uint32(len(e.key)))
+			copy(page[pageHead+elementSize:], e.key)
+		})
+		for _, own := range n.elements[:2] {
+			if err := checkKey(t, b, own.key, 1); fault.Of(err) != fault.Damaged {
+				t.Errorf("branch for leaf %d: %v", i, err)
+			}
+		}
+	}
+}
+
+func TestATreeThatIsTooDeepIsDamage(t *testing.T) {
+	size := os.Getpagesize()
+	for depth, want := range map[int]fault.Code{maxDepth - 1: 0, maxDepth: fault.Damaged} {
+		b := make([]byte, (depth+3)*size)
+		for id := 2; id < depth+2; id++ { // a branch with one child, the next page
+			copy(b[id*size:], branch())
+			order.PutUint16(b[id*size+10:], 1)
+			order.PutUint64(b[id*size:], uint64(id))
+			order.PutUint64(b[id*size+pageHead+8:], uint64(id+1))
+		}
+		copy(b[(depth+2)*size:], leaf())
+		order.PutUint64(b[(depth+2)*size:], uint64(depth+2))
+		file := fileOf(t, b)
+		deep := func() *tree {
+			return &tree{file: file, pageSize: size, high: uint64(depth + 3), root: 2, seen: map[uint64]bool{}}
+		}
+		if entries, err := deep().scan(nil, nil, 10); fault.Of(err) != want || want == 0 && len(entries) != 2 {
+			t.Errorf("scan %d deep: %d entries, %v", depth, len(entries), err)
+		}
+		way := deep()
+		top, err := way.top()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := way.checkWay(top, [][]byte{[]byte("a")}, 0, 1); fault.Of(err) != want {
+			t.Errorf("commit %d deep: %v", depth, err)
 		}
 	}
 }
@@ -207,8 +341,8 @@ func TestTheOlderMetaPageIsReadWhenTheNewerIsTorn(t *testing.T) {
 }
 
 // FuzzTree reads a file whose bytes were changed here and there. Each change has 5 bytes: page 1, offset in it 2, how many
-// bytes 1, their new value 1. When small is set all values stand in the page of the bucket. The meta pages get right checksums
-// after the changes.
+// bytes 1, their new value 1. When small is set all values stand in the page of the bucket. The meta pages get right
+// checksums after the changes.
 func FuzzTree(f *testing.F) {
 	large, inline, size := image(f, bucketOf(bucketName, 300)), image(f, bucketOf(bucketName, 3)), os.Getpagesize()
 	f.Add([]byte{}, false)
@@ -231,9 +365,7 @@ func FuzzTree(f *testing.F) {
 			}
 		}
 		for _, meta := range [][]byte{b[pageHead:], b[size+pageHead:]} {
-			sum := fnv.New64a()
-			sum.Write(meta[:metaSize-8])
-			order.PutUint64(meta[metaSize-8:], sum.Sum64())
+			sign(meta)
 		}
 		for _, err := range read(t, b, size) {
 			faulttest.FromInput(t, err)

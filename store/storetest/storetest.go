@@ -7,8 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"sync"
 	"testing"
 
 	"github.com/sottokit/sotto/fault"
@@ -153,7 +151,7 @@ func testBinaryKeys(t *testing.T, open func() store.Backend) {
 	put(t, b, 0, all...)
 	found := scan(t, b, "\xff", nil, 1000)
 	if len(found) != 258 || string(found[1].Key) != "\xff\x00\x00" || string(found[257].Key) != "\xff\xff\xff" {
-		t.Errorf("%d entries under ff", len(found))
+		t.Fatalf("%d entries under ff, or not in order", len(found))
 	}
 	for _, e := range found[2:257] {
 		want(t, b, string(e.Key), string(e.Key[1:]))
@@ -213,73 +211,6 @@ func testCanceled(t *testing.T, open func() store.Backend) {
 	want(t, b, "a", "1")
 }
 
-// testWriters counts up from several Backends at once.
-func testWriters(t *testing.T, open func() store.Backend) {
-	const writers, each = 4, 20
-	var wg sync.WaitGroup
-	for range writers {
-		b := open()
-		wg.Go(func() {
-			for range each {
-				increment(t, b)
-			}
-		})
-	}
-	wg.Wait()
-	b := open()
-	want(t, b, "count", string(make([]byte, writers*each)))
-	wantGeneration(t, b, writers*each)
-}
-
-// increment makes the value of "count" one byte longer.
-func increment(t *testing.T, b store.Backend) {
-	ctx := context.WithoutCancel(t.Context())
-	for {
-		base, err := b.Generation(ctx)
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		value, _, err := b.Get(ctx, []byte("count"))
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		err = b.Commit(ctx, store.Batch{Base: base, Put: entries("count", string(append(value, 0)))})
-		if err == nil {
-			return
-		}
-		if !errors.Is(err, fault.StoreConflict) {
-			t.Error(err)
-			return
-		}
-	}
-}
-
-// testAtomic reads while commits are made that always change two keys together.
-func testAtomic(t *testing.T, open func() store.Backend) {
-	writer, reader := open(), open()
-	put(t, writer, 0, "pair/1", "0", "pair/2", "0")
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for i := uint64(1); i <= 50; i++ {
-			v := fmt.Sprint(i)
-			if err := writer.Commit(t.Context(), store.Batch{Base: i, Put: entries("pair/1", v, "pair/2", v)}); err != nil {
-				t.Error(err)
-				return
-			}
-		}
-	}()
-	defer func() { <-done }()
-	for range 500 {
-		found := scan(t, reader, "pair/", nil, 2)
-		if len(found) != 2 || !bytes.Equal(found[0].Value, found[1].Value) {
-			t.Fatalf("scan saw %v", found)
-		}
-	}
-}
-
 func testDurable(t *testing.T, open func() store.Backend) {
 	first := open()
 	put(t, first, 0, "a", "1", "b", "2")
@@ -290,79 +221,4 @@ func testDurable(t *testing.T, open func() store.Backend) {
 	wantGeneration(t, first, 2)
 	want(t, first, "a", "3")
 	want(t, open(), "b", "2")
-}
-
-// entries makes entries of keys and values, which take turns.
-func entries(keysAndValues ...string) []store.Entry {
-	var all []store.Entry
-	for kv := range slices.Chunk(keysAndValues, 2) {
-		all = append(all, store.Entry{Key: []byte(kv[0]), Value: []byte(kv[1])})
-	}
-	return all
-}
-
-func put(t *testing.T, b store.Backend, base uint64, keysAndValues ...string) {
-	t.Helper()
-	if err := b.Commit(t.Context(), store.Batch{Base: base, Put: entries(keysAndValues...)}); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func scan(t *testing.T, b store.Backend, prefix string, after []byte, limit int) []store.Entry {
-	t.Helper()
-	found, err := b.Scan(t.Context(), []byte(prefix), after, limit)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return found
-}
-
-// spoil overwrites bytes, also those that an append would reach.
-func spoil(all ...[]byte) {
-	for _, b := range all {
-		b = b[:cap(b)]
-		for i := range b {
-			b[i] = 'x'
-		}
-	}
-}
-
-func want(t *testing.T, b store.Backend, key, value string) {
-	t.Helper()
-	got, found, err := b.Get(t.Context(), []byte(key))
-	if err != nil || !found || string(got) != value {
-		t.Errorf("value of %q has %d bytes, want %d, found %v, error %v", key, len(got), len(value), found, err)
-	}
-}
-
-func wantNone(t *testing.T, b store.Backend, key string) {
-	t.Helper()
-	if _, found, err := b.Get(t.Context(), []byte(key)); found || err != nil {
-		t.Errorf("%q found %v, error %v", key, found, err)
-	}
-}
-
-func wantKeys(t *testing.T, found []store.Entry, keys ...string) {
-	t.Helper()
-	var have []string
-	for _, e := range found {
-		have = append(have, string(e.Key))
-	}
-	if !slices.Equal(have, keys) {
-		t.Errorf("scan found %q, want %q", have, keys)
-	}
-}
-
-func wantGeneration(t *testing.T, b store.Backend, n uint64) {
-	t.Helper()
-	if have, err := b.Generation(t.Context()); err != nil || have != n {
-		t.Errorf("generation is %d, want %d, error %v", have, n, err)
-	}
-}
-
-func wantCanceled(t *testing.T, err error) {
-	t.Helper()
-	if !errors.Is(err, fault.Canceled) {
-		t.Errorf("error is %v, want %s", err, fault.Canceled.Name())
-	}
 }
