@@ -1,6 +1,7 @@
 package device_test
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"testing"
 
@@ -78,5 +79,25 @@ func TestSettleKeepsTheDevicesOwnRecord(t *testing.T) {
 	_, err = k.Settle(w.log())
 	if !k.Record().Verifier().PublicKey().Equal(ed25519.NewKeyFromSeed(p.seed).Public()) {
 		t.Errorf("the device signs under the record of another one: %v", err)
+	}
+}
+
+// A log may hold a device that has this one's ID or its key, but not both: that is not this one.
+func TestSettleTakesUpNoRecordOfATwin(t *testing.T) {
+	k := generate(t, alice, device.Classical)
+	me, id := signerOf(t, k), k.Record().ID()
+	other := newStranger(t, alice)
+	for name, twin := range map[string]stranger{
+		"the same ID":  strangerOf(t, other.key, other.fields.with(2, id[:])),
+		"the same key": strangerOf(t, me.key, other.fields.with(3, me.public())),
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := &writer{TB: t}
+			w.put(twin.signer, opRoot, twin.record, nil)
+			before := state(t, k)
+			if changed, err := k.Settle(w.log()); err != nil || changed || !bytes.Equal(state(t, k), before) {
+				t.Errorf("changed %t, %v", changed, err)
+			}
+		})
 	}
 }

@@ -123,20 +123,31 @@ func TestBranchOfTheRecoveryKeyWins(t *testing.T) {
 		{"recover after replacing on both", both(replaces, recoversByNext), both(replacesOtherwise, recoversByOther), forks},
 		{"recover after replacing, replaced on the other", both(replaces, recoversByNext), replacesOtherwise, forks},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			s := newScene(t)
-			a, b := s.branch(len(s.entries)), s.branch(len(s.entries))
-			c.a(s, a)
-			c.b(s, b)
-			if got := judge(t, a, b); got != c.want {
-				t.Errorf("who has the first %s", got)
-			}
-			mirror := map[verdict]verdict{holds: moves, moves: holds, forks: forks}[c.want]
-			if got := judge(t, b, a); got != mirror {
-				t.Errorf("who has the second %s", got)
-			}
-		})
+		for before, s := range map[string]*scene{"": newScene(t), ", recovered once before": recoveredScene(t)} {
+			t.Run(c.name+before, func(t *testing.T) {
+				a, b := s.branch(len(s.entries)), s.branch(len(s.entries))
+				c.a(s, a)
+				c.b(s, b)
+				if got := judge(t, a, b); got != c.want {
+					t.Errorf("who has the first %s", got)
+				}
+				mirror := map[verdict]verdict{holds: moves, moves: holds, forks: forks}[c.want]
+				if got := judge(t, b, a); got != mirror {
+					t.Errorf("who has the second %s", got)
+				}
+			})
+		}
 	}
+}
+
+// recoveredScene has a recovery that both branches share, which counts for neither.
+func recoveredScene(t testing.TB) *scene {
+	t.Helper()
+	s := newScene(t)
+	s.founder, s.laptop = newStranger(t, alice), newStranger(t, alice)
+	s.put(s.recovery, opRecover, s.founder.record, nil)
+	s.put(s.founder.signer, opAdd, s.laptop.record, nil)
+	return s
 }
 
 func add(s *scene, w *writer) { w.put(s.founder.signer, opAdd, newStranger(w, alice).record, nil) }

@@ -163,7 +163,7 @@ func recoverLog(ctx context.Context, s *scene) (note string, err error) {
 	if err != nil {
 		return "", err
 	}
-	entry, err := l.Recover(rk, s.newPhone, nil, time.Now())
+	entry, err := l.Recover(s.newPhone, rk, nil, time.Now())
 	if note, err = s.publish(ctx, s.newPhone, entry, err); err != nil {
 		return "", err
 	}

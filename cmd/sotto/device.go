@@ -17,8 +17,10 @@ func deviceCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "device",
 		Short: "A user's devices, and the log in which they stand",
-		Args:  cobra.NoArgs,
+		Args:  noSuchCommand,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+
+		FParseErrWhitelist: cobra.FParseErrWhitelist{UnknownFlags: true}, // those of a command that is not there
 	}
 	cmd.AddCommand(deviceNewCommand(), deviceAddCommand(), deviceShowCommand(), deviceLogCommand(), deviceVerifyCommand())
 	return cmd
@@ -93,7 +95,7 @@ func (d *deviceFolder) load(tx *store.Tx) (*state, error) {
 	if !found || !foundKeys {
 		return nil, fmt.Errorf("%s holds no device: %w", storeFile, fault.Damaged)
 	}
-	pin, err := parsePin(string(text))
+	pin, err := device.ParsePin(string(text))
 	if err != nil {
 		return nil, err
 	}
@@ -125,7 +127,7 @@ func (s *state) keep(tx *store.Tx) error {
 	}
 	defer clear(b)
 	tx.Put(keysName, b)
-	tx.Put(pinName, []byte(pinText(s.log.Pin())))
+	tx.Put(pinName, []byte(s.log.Pin().String()))
 	return nil
 }
 

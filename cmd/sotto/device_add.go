@@ -47,7 +47,7 @@ func addDevice(cmd *cobra.Command, dir, recordName, secrets string) error {
 	}
 	printRecord(cmd.OutOrStdout(), r)
 	fmt.Fprintf(cmd.OutOrStdout(), "log        active, %d in all\n", len(l.Active()))
-	fmt.Fprintf(cmd.OutOrStdout(), "pin        %s\n", pinText(l.Pin()))
+	fmt.Fprintf(cmd.OutOrStdout(), "pin        %s\n", l.Pin().String())
 	return nil
 }
 

@@ -99,7 +99,7 @@ func TestLogListsEveryOperation(t *testing.T) {
 	w.put(w.log.Revoke(laptop, phone.Record().ID(), time.Now()))
 	w.settle(laptop)
 	w.put(w.log.SetRecovery(laptop, first, second, time.Now()))
-	w.put(w.log.Recover(second, next, nil, time.Now()))
+	w.put(w.log.Recover(next, second, nil, time.Now()))
 
 	p, l, n := phone.Record().ID().String(), old.String(), next.Record().ID().String()
 	c := &cli{TB: t}
@@ -204,7 +204,7 @@ func TestVerifyTellsHowALogRelatesToItsPin(t *testing.T) {
 
 	path := w.file()
 	stdout := c.ok("device", "verify", path, "--user", "alice")
-	if got := pinText(w.log.Pin()); field(t, stdout, "pin") != got || field(t, stdout, "anchor") != w.log.Anchor().String() {
+	if got := w.log.Pin().String(); field(t, stdout, "pin") != got || field(t, stdout, "anchor") != w.log.Anchor().String() {
 		t.Errorf("not the pin %s in:\n%s", got, stdout)
 	}
 	if strings.Count(stdout, "\ndevice ") != 3 || !strings.Contains(stdout, "No pin") {
@@ -229,15 +229,15 @@ func TestVerifyTellsHowALogRelatesToItsPin(t *testing.T) {
 
 func TestPinIsReadAsItIsPrinted(t *testing.T) {
 	w := foundedBy(t, newKeys(t, "alice"), nil)
-	text := pinText(w.log.Pin())
-	if p, err := parsePin(text); err != nil || p != w.log.Pin() {
+	text := w.log.Pin().String()
+	if p, err := device.ParsePin(text); err != nil || p != w.log.Pin() {
 		t.Errorf("read %v, %v", p, err)
 	}
 	for _, bad := range []string{
 		"", text[1:], text[:len(text)-1], text + ":", "x" + text[1:], strings.Replace(text, ":0:", ":-1:", 1),
 		strings.Replace(text, ":0:", "::", 1), strings.Replace(text, ":0:", ":18446744073709551616:", 1), text + "\n",
 	} {
-		_, err := parsePin(bad)
+		_, err := device.ParsePin(bad)
 		wantFault(t, err, fault.Malformed)
 	}
 }
@@ -248,7 +248,7 @@ func FuzzLogFile(f *testing.F) {
 	w := foundedBy(f, phone, r)
 	w.add(phone, laptop.Record())
 	w.put(w.log.Revoke(phone, laptop.Record().ID(), time.Now()))
-	w.put(w.log.Recover(r, newKeys(f, "alice"), recovery.Generate(), time.Now()))
+	w.put(w.log.Recover(newKeys(f, "alice"), r, recovery.Generate(), time.Now()))
 	for n := range len(w.entries) + 1 {
 		f.Add(logBytes(w.entries[:n]))
 	}

@@ -30,7 +30,9 @@ func deviceNewCommand() *cobra.Command {
 		Use:   "new DIR --user NAME",
 		Short: "Make the keys of a device, in a new folder",
 		Long: `Makes a device: its keys, its first messaging key and, for the first device of a user, the device log. A further
-device is made with --log and stands in the log once another one ran device add with its record.cbor.
+device is made with --log and stands in the log once another one ran device add with its record.cbor; the log.cbor of
+that one then takes the place of the one in this folder. To revoke and to recover devices is for apps: package device
+does it, this program does not.
 
 The private keys are sealed in store.db. The root key of that file is in the lockbox beside it, which sotto lockbox works on,
 with the user as owner. log.cbor and record.cbor are no secrets and are handed around.`,
@@ -97,8 +99,8 @@ func (f *newFlags) new(cmd *cobra.Command, dir string) error {
 		fmt.Fprintf(w, "log        not in it yet: a device that is runs device add with %s\n",
 			printable(filepath.Join(dir, recordFile)))
 	}
-	fmt.Fprintf(w, "pin        %s\n", pinText(s.log.Pin()))
-	return printed.print(w)
+	fmt.Fprintf(w, "pin        %s\n", s.log.Pin().String())
+	return printed.print(w, filepath.Join(dir, boxFile), f.user)
 }
 
 // found makes the log of the user.

@@ -25,7 +25,7 @@ Whether a recovery decided a fork shows in the entries of both branches, not in 
 			}
 			var pin *device.Pin
 			if pinned != "" {
-				p, err := parsePin(pinned)
+				p, err := device.ParsePin(pinned)
 				if err != nil {
 					return fmt.Errorf("--pin: %w: %w", err, errUsage)
 				}
@@ -59,7 +59,7 @@ func verifyLog(cmd *cobra.Command, name, user string, pin *device.Pin) error {
 	for _, r := range l.Active() {
 		fmt.Fprintf(w, "device     %v, cert %v\n", r.ID(), r.Cert())
 	}
-	fmt.Fprintf(w, "pin        %s\n", pinText(l.Pin()))
+	fmt.Fprintf(w, "pin        %s\n", l.Pin().String())
 	fmt.Fprintf(w, "anchor     %v\n", l.Anchor())
 	switch {
 	case pin == nil:

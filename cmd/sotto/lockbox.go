@@ -17,11 +17,13 @@ func lockboxCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "lockbox",
 		Short: "A root key in a file, opened by passwords and a recovery key",
-		Args:  cobra.NoArgs,
+		Args:  noSuchCommand,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+
+		FParseErrWhitelist: cobra.FParseErrWhitelist{UnknownFlags: true}, // those of a command that is not there
 	}
 	cmd.AddCommand(lockboxNewCommand(), lockboxOpenCommand(), lockboxSlotsCommand(),
-		lockboxPasswdCommand(), lockboxAddCommand(), lockboxRecoveryCommand())
+		lockboxPasswdCommand(), lockboxAddCommand(), lockboxRecoveryCommand(), lockboxRemoveCommand())
 	return cmd
 }
 
@@ -87,6 +89,29 @@ func (c *costs) check(cmd *cobra.Command) error {
 	return nil
 }
 
+// keep takes over the costs of the slots that are replaced, where no flag says otherwise, and never goes below the default.
+func (c *costs) keep(cmd *cobra.Command, box *lockbox.Box, positions []int) {
+	for _, name := range []string{"time", "memory", "threads", "pbkdf2"} {
+		if cmd.Flags().Changed(name) {
+			return
+		}
+	}
+	stretched := false
+	for _, i := range positions {
+		s := box.Slots()[i]
+		stretched = stretched || s.Kind == lockbox.KindArgon2id
+		c.argon2.Time = max(c.argon2.Time, s.Params.Time)
+		c.argon2.MemoryKiB = max(c.argon2.MemoryKiB, s.Params.MemoryKiB)
+		c.argon2.Threads = max(c.argon2.Threads, s.Params.Threads)
+		c.pbkdf2 = max(c.pbkdf2, s.Rounds)
+	}
+	if stretched {
+		c.pbkdf2 = 0
+	} else {
+		c.pbkdf2 = max(c.pbkdf2, lockbox.DefaultRounds)
+	}
+}
+
 // secret makes a new password what its slot is made of.
 func (c *costs) secret(password []byte) *lockbox.Secret {
 	if c.pbkdf2 > 0 {
@@ -145,7 +170,7 @@ func printBox(w io.Writer, path string, box *lockbox.Box, root *cose.Key) {
 func slotText(s lockbox.Slot) string {
 	switch s.Kind {
 	case lockbox.KindArgon2id:
-		return fmt.Sprintf("password, %v: memory %.1f MiB, passes %d", s.Kind, float64(s.MemoryBytes)/(1<<20), s.Rounds)
+		return fmt.Sprintf("password, %v: memory %.1f MiB, passes %d", s.Kind, float64(s.MemoryBytes)/(1<<20), s.Params.Time)
 	case lockbox.KindPBKDF2:
 		return fmt.Sprintf("password, %v: iterations %d", s.Kind, s.Rounds)
 	}

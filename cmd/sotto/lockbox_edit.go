@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -61,7 +60,7 @@ func (f *boxFlags) new(cmd *cobra.Command, path string, withRecovery bool) error
 		return err
 	}
 	printBox(cmd.OutOrStdout(), path, box, root)
-	return printed.print(cmd.OutOrStdout())
+	return printed.print(cmd.OutOrStdout(), path, f.owner)
 }
 
 func lockboxPasswdCommand() *cobra.Command {
@@ -69,7 +68,8 @@ func lockboxPasswdCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "passwd FILE --owner NAME",
 		Short: "Change a password of a lockbox",
-		Long: `Replaces every slot that the old password opens by one for the new password. The root key stays.
+		Long: `Replaces every slot that the old password opens by one for the new password, with the same costs unless flags say
+otherwise. The root key stays. With --secrets, the old password comes first.
 The old password still opens every old copy of the file, and so the root key: who may have both is shut out by a new
 lockbox only.`,
 		Args: cobra.ExactArgs(1),
@@ -87,28 +87,18 @@ func (f *boxFlags) passwd(cmd *cobra.Command, path string) error {
 		return err
 	}
 	defer o.destroy()
+	positions, err := o.opened(ctx)
+	if err != nil {
+		return err
+	}
+	f.costs.keep(cmd, o.box, positions)
 	next, err := f.costs.askPassword(ctx, o.secrets, "new password")
 	if err != nil {
 		return err
 	}
 	defer next.Destroy()
-	box := o.box
-	for _, other := range o.openers {
-		if other == o.by {
-			continue
-		}
-		// The old password may have slots of the other kind, too, which Replace leaves alone.
-		positions, err := o.opened(ctx, other)
-		if err != nil {
-			return err
-		}
-		for _, i := range slices.Backward(positions) {
-			if box, err = box.Remove(o.root, i); err != nil {
-				return err
-			}
-		}
-	}
-	if box, err = box.Replace(ctx, o.by.secret, next); err != nil {
+	box, err := o.box.Replace(ctx, o.by, next)
+	if err != nil {
 		return err
 	}
 	b, err := proved(ctx, box, f.owner, o.root, next)
@@ -168,6 +158,38 @@ func (f *boxFlags) addSlot(cmd *cobra.Command, path string, o *openBox, s *lockb
 	return nil
 }
 
+func lockboxRemoveCommand() *cobra.Command {
+	var f boxFlags
+	var position int
+	cmd := &cobra.Command{
+		Use:   "remove FILE --owner NAME --slot N",
+		Short: "Remove a slot from a lockbox, by its number in the list of slots",
+		Long: `Removes a slot: a password that was forgotten, or a recovery key whose paper is lost. The last slot stays. What opened
+the slot still opens every old copy of the file.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o, err := f.open(cmd, args[0])
+			if err != nil {
+				return err
+			}
+			defer o.destroy()
+			box, err := o.box.Remove(o.root, position)
+			if err != nil {
+				return fmt.Errorf("--slot: %w: %w", err, errUsage)
+			}
+			if err := replaceFile(args[0], box.Bytes()); err != nil {
+				return err
+			}
+			printBox(cmd.OutOrStdout(), args[0], box, o.root)
+			return nil
+		},
+	}
+	f.register(cmd)
+	f.registerByRecovery(cmd)
+	cmd.Flags().IntVar(&position, "slot", -1, "number of the slot")
+	return cmd
+}
+
 func lockboxRecoveryCommand() *cobra.Command {
 	var f boxFlags
 	cmd := &cobra.Command{
@@ -185,7 +207,7 @@ func lockboxRecoveryCommand() *cobra.Command {
 			if err := f.addSlot(cmd, args[0], o, printed.slots()[0]); err != nil {
 				return err
 			}
-			return printed.print(cmd.OutOrStdout())
+			return printed.print(cmd.OutOrStdout(), args[0], f.owner)
 		},
 	}
 	f.register(cmd)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -28,7 +29,7 @@ number of the wrong group.`,
 				return err
 			}
 			defer o.destroy()
-			positions, err := o.opened(cmd.Context(), o.by)
+			positions, err := o.opened(cmd.Context())
 			if err != nil {
 				return err
 			}
@@ -66,27 +67,18 @@ func lockboxSlotsCommand() *cobra.Command {
 	return cmd
 }
 
-// opener is a secret of the user, as one kind of slot takes it.
-type opener struct {
-	kind   lockbox.Kind
-	secret *lockbox.Secret
-}
-
 // openBox is a lockbox that was opened.
 type openBox struct {
 	box     *lockbox.Box
 	root    *cose.Key
-	by      opener
-	openers []opener // all of the secret that was asked for
+	by      *lockbox.Secret
 	secrets *secrets // where others come from
 }
 
 func (o *openBox) destroy() {
 	o.root.Destroy()
+	o.by.Destroy()
 	o.secrets.destroy()
-	for _, by := range o.openers {
-		by.secret.Destroy()
-	}
 }
 
 // open reads a lockbox file, asks for a secret and opens the box with it.
@@ -103,8 +95,8 @@ func (f *boxFlags) open(cmd *cobra.Command, path string) (*openBox, error) {
 		return nil, err
 	}
 	o := &openBox{box: box, secrets: from}
-	if o.openers, err = f.ask(cmd.Context(), from); err == nil {
-		err = o.try(cmd.Context())
+	if o.by, err = f.ask(cmd.Context(), from); err == nil {
+		o.root, err = box.Open(cmd.Context(), o.by)
 	}
 	if err != nil {
 		o.destroy()
@@ -113,18 +105,15 @@ func (f *boxFlags) open(cmd *cobra.Command, path string) (*openBox, error) {
 	return o, nil
 }
 
-// ask returns the secret that opens the box. Of a password nobody says which kind of slot it is for.
-func (f *boxFlags) ask(ctx context.Context, from *secrets) ([]opener, error) {
+// ask returns the secret that opens the box.
+func (f *boxFlags) ask(ctx context.Context, from *secrets) (*lockbox.Secret, error) {
 	if !f.byRecovery {
 		password, err := from.ask(ctx, "password")
 		if err != nil {
 			return nil, err
 		}
 		defer clear(password)
-		return []opener{
-			{lockbox.KindArgon2id, lockbox.Password(password, mk.Params{})},
-			{lockbox.KindPBKDF2, lockbox.PBKDF2Password(password, 0)},
-		}, nil
+		return lockbox.Password(password, mk.Params{}), nil
 	}
 	text, err := from.ask(ctx, "recovery key")
 	if err != nil {
@@ -132,42 +121,20 @@ func (f *boxFlags) ask(ctx context.Context, from *secrets) ([]opener, error) {
 	}
 	defer clear(text)
 	k, err := recovery.Parse(text)
+	var wrong *recovery.GroupError
+	if errors.As(err, &wrong) { // what fault.Malformed advises is for stored data, not for what was typed
+		return nil, fmt.Errorf("group %d of %d of the recovery key is mistyped: type it again", wrong.Group, recovery.Groups)
+	}
 	if err != nil {
 		return nil, err
 	}
 	defer k.Destroy()
-	return []opener{{lockbox.KindRecovery, lockbox.Recovery(k)}}, nil
+	return lockbox.Recovery(k), nil
 }
 
-// try opens the box. Of the errors, one that is more than a wrong secret counts.
-func (o *openBox) try(ctx context.Context) error {
-	failed := fmt.Errorf("no slot of the lockbox opens: %w", fault.WrongSecret)
-	for _, by := range o.openers {
-		root, err := o.box.Open(ctx, by.secret)
-		if err == nil {
-			o.root, o.by = root, by
-			return nil
-		}
-		if fault.Of(err) != fault.WrongSecret {
-			failed = err
-		}
-	}
-	return failed
-}
-
-// slotsOf are the positions of the slots of a kind.
-func (o *openBox) slotsOf(kind lockbox.Kind) (positions []int) {
-	for i, s := range o.box.Slots() {
-		if s.Kind == kind {
-			positions = append(positions, i)
-		}
-	}
-	return positions
-}
-
-// opened returns the positions of the slots that a secret opens, by trying each alone.
-func (o *openBox) opened(ctx context.Context, by opener) (positions []int, err error) {
-	for _, i := range o.slotsOf(by.kind) {
+// opened returns the positions of the slots that the secret opens, by trying each alone.
+func (o *openBox) opened(ctx context.Context) (positions []int, err error) {
+	for i := range o.box.Slots() {
 		alone := o.box
 		for j := len(o.box.Slots()) - 1; j >= 0 && err == nil; j-- {
 			if j != i {
@@ -177,7 +144,7 @@ func (o *openBox) opened(ctx context.Context, by opener) (positions []int, err e
 		if err != nil {
 			return nil, err
 		}
-		root, err := alone.Open(ctx, by.secret)
+		root, err := alone.Open(ctx, o.by)
 		if err != nil && fault.Of(err) != fault.WrongSecret {
 			return nil, err
 		}

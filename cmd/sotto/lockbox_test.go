@@ -121,7 +121,7 @@ func TestMistypedRecoveryKeyIsAnsweredWithTheGroup(t *testing.T) {
 	for i, group := range groups {
 		typed := slices.Clone(groups)
 		typed[i] = "U" + group[1:] // which is no character of a key
-		stderr := c.with(strings.Join(typed, "-")).refused(fault.Malformed, owned("open", path, "--by-recovery")...)
+		stderr := c.with(strings.Join(typed, "-")).refused(0, owned("open", path, "--by-recovery")...)
 		if !strings.Contains(stderr, "group "+strconv.Itoa(i+1)+" of 13") || strings.Contains(stderr, group[1:]) {
 			t.Errorf("group %d is wrong: %q", i+1, stderr)
 		}
@@ -221,7 +221,7 @@ func TestFailedChangeLeavesTheLockbox(t *testing.T) {
 	}
 	c.with("old", "new").refused(fault.OverLimit, owned("add", full, cheap...)...)
 	c.with("old").refused(fault.OverLimit, owned("recovery", full)...)
-	c.with("recovery").refused(fault.Malformed, owned("add", path, "--by-recovery")...)
+	c.with("recovery").refused(0, owned("add", path, "--by-recovery")...)
 }
 
 func TestLockboxCommandsPrintNoSecret(t *testing.T) {
@@ -235,7 +235,7 @@ func TestLockboxCommandsPrintNoSecret(t *testing.T) {
 	c.with(printed, third).ok(owned("add", path, append(cheap, "--by-recovery")...)...)
 	c.with(third).ok(owned("open", path)...)
 	c.with(first).refused(fault.WrongSecret, owned("open", path)...)
-	c.with(first).refused(fault.Malformed, owned("open", path, "--by-recovery")...)
+	c.with(first).refused(0, owned("open", path, "--by-recovery")...)
 	c.with(printed).ok(owned("open", path, "--by-recovery")...)
 	c.with("a\x00"+first).refused(fault.Malformed, owned("open", path)...)
 
@@ -283,7 +283,7 @@ func TestNothingIsWrittenThatDoesNotOpen(t *testing.T) {
 // A recovery key that nobody saw opens what it should not.
 func TestUnprintedRecoveryKeyIsAnError(t *testing.T) {
 	k := newRecoveryKey(true)
-	if err := k.print(full{}); err == nil || recoveryKeyForm.MatchString(err.Error()) {
+	if err := k.print(full{}, "FILE", "NAME"); err == nil || recoveryKeyForm.MatchString(err.Error()) {
 		t.Errorf("nothing was printed: %v", err)
 	}
 }
@@ -292,3 +292,52 @@ func TestUnprintedRecoveryKeyIsAnError(t *testing.T) {
 type full struct{}
 
 func (full) Write([]byte) (int, error) { return 0, os.ErrClosed }
+
+func TestPasswdKeepsTheCosts(t *testing.T) {
+	c := &cli{TB: t}
+	dir := t.TempDir()
+	for name, costs := range map[string][]string{
+		"argon2": {"--memory", "20480", "--time", "3"}, "pbkdf2": {"--pbkdf2", "700000"},
+	} {
+		path := filepath.Join(dir, name)
+		made := c.with("old").ok(owned("new", path, costs...)...)
+		changed := c.with("old", "new").ok(owned("passwd", path)...)
+		if field(t, changed, "slot 0") != field(t, made, "slot 0") {
+			t.Errorf("costs changed:\n%s%s", made, changed)
+		}
+	}
+	weak := filepath.Join(dir, "weak") // never below the default, unless asked for
+	c.with("old").ok(owned("new", weak, cheap...)...)
+	changed := c.with("old", "new").ok(owned("passwd", weak)...)
+	if want := "memory 19.0 MiB, passes 2"; !strings.Contains(changed, want) {
+		t.Errorf("no %q in:\n%s", want, changed)
+	}
+}
+
+func TestRemoveTakesOutOneSlotAndNeverTheLast(t *testing.T) {
+	c := &cli{TB: t}
+	path := filepath.Join(t.TempDir(), "box")
+	printed := printedKey(t, c.with("old").ok(owned("new", path, append(slices.Clone(cheap), "--recovery")...)...))
+	for _, slot := range []string{"-1", "2", "x"} {
+		if code, _, _ := c.with("old").run(owned("remove", path, "--slot", slot)...); code != 2 {
+			t.Errorf("slot %s: exit code %d", slot, code)
+		}
+	}
+	c.with("other").refused(fault.WrongSecret, owned("remove", path, "--slot", "0")...)
+	c.with(printed).ok(owned("remove", path, "--slot", "0", "--by-recovery")...)
+	c.with("old").refused(fault.WrongSecret, owned("open", path)...)
+	c.with(printed).ok(owned("open", path, "--by-recovery")...)
+	if code, _, _ := c.with(printed).run(owned("remove", path, "--slot", "0", "--by-recovery")...); code != 2 {
+		t.Errorf("the last slot: exit code %d", code)
+	}
+}
+
+func TestUnknownCommandIsNamed(t *testing.T) {
+	c := &cli{TB: t}
+	for _, args := range [][]string{{"lockbox", "frobnicate", "--owner", "alice"}, {"device", "frobnicate"}, {"device", "frobnicate", "--user", "x"}} {
+		code, _, stderr := c.run(args...)
+		if code != 2 || !strings.Contains(stderr, `no command "frobnicate"`) {
+			t.Errorf("%v: exit code %d, %s", args, code, stderr)
+		}
+	}
+}

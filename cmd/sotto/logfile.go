@@ -1,14 +1,12 @@
 package main
 
 import (
-	"encoding/hex"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/sottokit/sotto/device"
 	"github.com/sottokit/sotto/fault"
@@ -46,30 +44,6 @@ func cutLog(b []byte) ([][]byte, error) {
 
 // logBytes is the content of the log file of entries.
 func logBytes(entries [][]byte) []byte { return slices.Concat(entries...) }
-
-// pinText is a pin as it is printed and typed: ROOT:SEQ:HEAD, hashes in hexadecimal.
-func pinText(p device.Pin) string { return fmt.Sprintf("%v:%d:%v", p.Root, p.Seq, p.Head) }
-
-// parsePin reads what pinText wrote.
-func parsePin(s string) (p device.Pin, err error) {
-	parts := strings.Split(s, ":")
-	if len(parts) == 3 {
-		p.Seq, err = strconv.ParseUint(parts[1], 10, 64)
-		if err == nil && parseHash(&p.Root, parts[0]) && parseHash(&p.Head, parts[2]) {
-			return p, nil
-		}
-	}
-	return device.Pin{}, fmt.Errorf("a pin is ROOT:SEQ:HEAD: %w", fault.Malformed)
-}
-
-func parseHash(h *device.Hash, s string) bool {
-	b, err := hex.DecodeString(s)
-	if err != nil || len(b) != len(h) {
-		return false
-	}
-	*h = device.Hash(b)
-	return true
-}
 
 // checkPin reports whether a verified log is the one that was pinned, or follows it.
 func checkPin(l *device.Log, p device.Pin) error {

@@ -79,3 +79,11 @@ func longFlags(args []string) []string {
 	}
 	return long
 }
+
+// noSuchCommand refuses arguments of a command that only holds others: the first one should have been one of those.
+func noSuchCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%s has no command %q", cmd.CommandPath(), args[0])
+}

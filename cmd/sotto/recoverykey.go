@@ -35,8 +35,8 @@ func (r *recoveryKey) destroy() {
 	r.slot.Destroy()
 }
 
-// print shows the key, once what it opens is stored. Who does not get to see it must know.
-func (r *recoveryKey) print(w io.Writer) error {
+// print shows the key, once the lockbox that it opens is stored. Who does not get to see it must know.
+func (r *recoveryKey) print(w io.Writer, path, owner string) error {
 	if r.key == nil {
 		return nil
 	}
@@ -45,7 +45,7 @@ func (r *recoveryKey) print(w io.Writer) error {
 		return err
 	}
 	defer clear(text)
-	if _, err := fmt.Fprintf(w, recoveryNotice, text); err != nil {
+	if _, err := fmt.Fprintf(w, recoveryNotice, text, printable(path), printable(owner)); err != nil {
 		return fmt.Errorf("the new recovery key could not be shown, make another one: %w", err)
 	}
 	return nil
@@ -57,5 +57,7 @@ The recovery key, which is shown this once:
     %s
 
 Whoever has it opens everything that it belongs to, without a password, for ever. Write it down, keep the paper where
-nobody else reads it and photograph it for no cloud. Then try it: sotto lockbox open --by-recovery.
+nobody else reads it and photograph it for no cloud. Then try it:
+
+    sotto lockbox open %s --owner %s --by-recovery
 `

@@ -26,7 +26,8 @@ type secrets struct {
 
 func secretsFlag(cmd *cobra.Command, file *string) {
 	cmd.Flags().StringVar(file, "secrets", "",
-		"file with the passwords and recovery keys, a line for each, - for stdin (default: ask at the terminal)")
+		"file with the passwords and recovery keys, a line for each in the order in which they would be asked for: what opens,\n"+
+			"then what is new; - for stdin (default: ask at the terminal)")
 }
 
 // openSecrets reads the file of that name, "-" for stdin. Without a name it makes sure that there is a terminal to ask at.
@@ -79,7 +80,7 @@ func (s *secrets) askNew(ctx context.Context, what string) ([]byte, error) {
 	again, err := s.ask(ctx, what+" once more")
 	defer clear(again)
 	if err == nil && !bytes.Equal(b, again) {
-		err = fmt.Errorf("%s: typed differently the second time: %w", what, fault.Malformed)
+		err = fmt.Errorf("%s: typed differently the second time", what)
 	}
 	if err != nil {
 		clear(b)
