@@ -89,6 +89,27 @@ func TestPendingEntryIsTheSameAfterEveryRestart(t *testing.T) {
 	}
 }
 
+func TestEveryPendingEntryIsReadBack(t *testing.T) {
+	k, r := generate(t, alice, device.Classical), recoveryKey(t, 1)
+	h := found(t, k, r)
+	for name := range authoring(t, h, k, r) {
+		t.Run(name, func(t *testing.T) {
+			k, h := restored(t, state(t, k)), h
+			switch name {
+			case "Found", "Recover": // by a new device
+				k = generate(t, alice, device.Classical)
+			case "SetRecovery by a device": // where none was ever set
+				k = generate(t, alice, device.Classical)
+				h = found(t, k, nil)
+			}
+			entry := mustSign(t)(authoring(t, h, k, r)[name]())
+			if again := restored(t, state(t, k)); !bytes.Equal(again.Pending(), entry) {
+				t.Error("another entry is pending")
+			}
+		})
+	}
+}
+
 // authoring is every call that signs an entry, each for a log in which k is an active device and r the recovery key.
 func authoring(t testing.TB, h *history, k *device.Keys, r *recovery.Key) map[string]func() ([]byte, error) {
 	t.Helper()

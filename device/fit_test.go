@@ -21,7 +21,11 @@ func TestStateRefusesPartsThatDoNotFit(t *testing.T) {
 	ofBob := mustSign(t)(bobs.Found(nil, start))
 	o := signerOf(t, other)
 	renewed := strangerOf(t, o.key, fields{1: alice, 2: random(16), 3: o.public(), 4: 2, 5: start.Unix()})
-	own := h.deviceKey(me, hybridKey())
+	own, id := h.deviceKey(me, hybridKey()), k.Record().ID()
+	sameID := strangerOf(t, o.key, renewed.fields.with(2, id[:]))
+	sameKey := strangerOf(t, me.key, renewed.fields.with(3, me.public()))
+	recoversBob := recoverySigner(t, recoveryKey(t, 1)).entry(t,
+		entry(h.entries, opRecover, newStranger(t, bob).record, nil).with(1, bob))
 	newest := func(change func(*half)) func(*parts) {
 		return func(p *parts) { p.halves = with(p.halves, change) }
 	}
@@ -46,6 +50,9 @@ func TestStateRefusesPartsThatDoNotFit(t *testing.T) {
 		"a messaging key twice":               func(p *parts) { p.halves = append(p.halves[:1:1], p.halves...) },
 		"pending entry of another user":       func(p *parts) { p.pending = ofBob },
 		"pending update of another device":    pending(o, opUpdate, renewed.record),
+		"pending recovery of another user":    func(p *parts) { p.pending = recoversBob },
+		"pending update to another ID":        pending(me, opUpdate, sameKey.record),
+		"pending update to another key":       pending(me, opUpdate, sameID.record),
 		"pending entry by another device":     pending(o, opAdd, renewed.record),
 		"pending update without a record":     pending(me, opUpdate, nil),
 		"pending update with broken record":   pending(me, opUpdate, []byte{0xa0}),

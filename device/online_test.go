@@ -109,6 +109,16 @@ func TestTimeIsNotCountedTwiceWhenTheClockGoesBack(t *testing.T) {
 	contact(t, k, start.Add(7*day), 1)
 }
 
+// A clock that is put right by a second every hour, back each time, stops no count.
+func TestSmallCorrectionsOfTheClockDoNotKeepAKey(t *testing.T) {
+	_, k := online(t)
+	for n := range 7*24 - 1 {
+		contact(t, k, start.Add(time.Duration(n+1)*time.Hour), 0)
+		contact(t, k, start.Add(time.Duration(n+1)*time.Hour-time.Second), 0)
+	}
+	contact(t, k, start.Add(7*day), 1)
+}
+
 // A clock that was wrong by years does not stop the count when it is right again.
 func TestCountBeginsAnewAfterAWrongClock(t *testing.T) {
 	_, k := online(t)

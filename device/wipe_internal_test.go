@@ -60,7 +60,18 @@ func TestPrivateKeysAreWipedNotDropped(t *testing.T) {
 	if _, err := signer.ExportSecretSeed(); !errors.Is(err, fault.DestroyedKey) {
 		t.Errorf("the signer under the record that was replaced: %v", err)
 	}
-	signer = k.signer
+	// A state that outgrew its buffer would leave a copy of the secrets behind.
+	if _, err := k.Rotate(l, nil, now); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.Update(k, Hybrid, now.Add(2*time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	b, err := k.ExportSecretState()
+	if err != nil || len(b) > k.stateSize() {
+		t.Errorf("a state of %d bytes in a buffer of %d: %v", len(b), k.stateSize(), err)
+	}
+	newest, signer = k.messaging[0], k.signer
 	k.Destroy()
 	wiped("the newest key after Destroy", newest.x25519, newest.hybrid)
 	if _, err := signer.ExportSecretSeed(); !errors.Is(err, fault.DestroyedKey) {
