@@ -31,7 +31,7 @@ func TestPrivateKeysAreWipedNotDropped(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	newest, renewed, signer := k.messaging[0], k.messaging[1], k.signer
+	renewed, signer := k.messaging[1], k.signer
 	for n := range 8 {
 		if _, err := k.Online(now.Add(time.Duration(n) * 24 * time.Hour)); err != nil {
 			t.Fatal(err)
@@ -71,7 +71,8 @@ func TestPrivateKeysAreWipedNotDropped(t *testing.T) {
 	if err != nil || len(b) > k.stateSize() {
 		t.Errorf("a state of %d bytes in a buffer of %d: %v", len(b), k.stateSize(), err)
 	}
-	newest, signer = k.messaging[0], k.signer
+	newest := k.messaging[0]
+	signer = k.signer
 	k.Destroy()
 	wiped("the newest key after Destroy", newest.x25519, newest.hybrid)
 	if _, err := signer.ExportSecretSeed(); !errors.Is(err, fault.DestroyedKey) {
