@@ -15,7 +15,7 @@ type sottoState struct {
 		Record    octets            `json:"record"`
 		Seed      octets            `json:"seed"`
 		Messaging []json.RawMessage `json:"messaging"` // of sottoHalf, newest first
-		Drained   uint64            `json:"drained"`
+		Contact   uint64            `json:"contact"`
 		Next      uint64            `json:"next"`
 		Pending   octets            `json:"pending,omitempty"`
 	} `json:"inputs"`
@@ -66,7 +66,7 @@ func (c *sottoState) write() error {
 		halves = append(halves, []any{[]byte(h.DeviceKey), []byte(h.X25519), orNull(h.XWing), h.Online})
 	}
 	b, err := wire.Marshal([]any{
-		wire.LabelDeviceState, []byte(in.Record), []byte(in.Seed), halves, in.Drained, in.Next, orNull(in.Pending),
+		wire.LabelDeviceState, []byte(in.Record), []byte(in.Seed), halves, in.Contact, in.Next, orNull(in.Pending),
 	})
 	return errors.Join(err, equal("state made anew", b, c.Outputs.State))
 }

@@ -26,9 +26,6 @@ func newServer(w *World) *Server {
 	}
 }
 
-// Log is the log of a user as an honest server serves it.
-func (s *Server) Log(user string) [][]byte { return slices.Clone(s.logs[user]) }
-
 func (s *Server) receive(p packet) {
 	switch p.kind {
 	case post:
