@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/sottokit/sotto/device"
+	"github.com/sottokit/sotto/fault"
 	"github.com/sottokit/sotto/internal/faulttest"
 )
 
@@ -106,5 +107,29 @@ func TestSettleTakesUpNoRecordOfATwin(t *testing.T) {
 				t.Errorf("changed %t, %v", changed, err)
 			}
 		})
+	}
+}
+
+// A pending entry below what is settled would make the device sign for a place a second time.
+func TestStateRefusesAPendingEntryForASettledPlace(t *testing.T) {
+	k, other := generate(t, alice, device.Classical), generate(t, alice, device.Classical)
+	h := found(t, k, nil)
+	if _, err := h.log.Add(k, other.Record(), start); err != nil {
+		t.Fatal(err)
+	}
+	b := state(t, k)
+	if _, err := device.ParseKeys(b); err != nil {
+		t.Fatal(err)
+	}
+	// The next place, 1, stands before the head of the pending entry, which is for place 1.
+	at := bytes.LastIndex(b, k.Pending()) - 3 - 1
+	if b[at] != 1 {
+		t.Fatalf("next is %d", b[at])
+	}
+	b[at] = 2
+	keys, err := device.ParseKeys(b)
+	wantFault(t, err, fault.Malformed)
+	if keys != nil {
+		t.Error("keys beside the error")
 	}
 }

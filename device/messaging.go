@@ -77,7 +77,7 @@ type Seen struct {
 	ID  KeyID
 }
 
-// StaleAfter is the age from which a messaging key is reported as stale.
+// StaleAfter is the age over which a messaging key is reported as stale.
 const StaleAfter = 30 * 24 * time.Hour
 
 // AcceptKey verifies a device-key that is said to be of that device against the log of its user. last is what was seen of

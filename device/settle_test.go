@@ -115,6 +115,17 @@ func TestSettle(t *testing.T) {
 			}
 		}
 	})
+	t.Run("revoked since", func(t *testing.T) {
+		h, k, other := setup(t)
+		old := state(t, k)
+		h.take(k, k.Pending(), nil)
+		h.revoke(other, k)
+		put := restored(t, old)
+		cert := put.Record().Cert()
+		if changed, err := put.Settle(h.log); err != nil || !changed || put.Pending() != nil || put.Record().Cert() != cert {
+			t.Errorf("a revoked device takes up a record: %t, %v", changed, err)
+		}
+	})
 	t.Run("the log of another user", func(t *testing.T) {
 		_, k, _ := setup(t)
 		b := generate(t, bob, device.Classical)

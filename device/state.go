@@ -87,7 +87,8 @@ func (h *half) append(b []byte) ([]byte, error) {
 	return wire.AppendHead(b, wire.MajorUint, h.online), nil
 }
 
-// ParseKeys takes what ExportSecretState returned. Everything in it must fit together: what does not is fault.Malformed.
+// ParseKeys takes what ExportSecretState returned. Everything in it must fit together: what does not is
+// fault.Malformed, and a wrong signature fault.UntrustedSigner.
 func ParseKeys(state []byte) (*Keys, error) {
 	if len(state) > maxState {
 		return nil, fmt.Errorf("device: state of %d bytes: %w", len(state), fault.OverLimit)
@@ -219,6 +220,9 @@ func (k *Keys) readPending(r *wire.Reader) error {
 	own := k.record.fields
 	if e.User != own.User || e.Op == opUpdate && (record.fields.ID != own.ID || record.fields.Ed25519 != own.Ed25519) {
 		return fmt.Errorf("%s: of another device: %w", what, fault.Malformed)
+	}
+	if e.Seq < k.next {
+		return fmt.Errorf("%s: for a place that is settled: %w", what, fault.Malformed)
 	}
 	byRecovery := e.Op == opRecover || e.Op == opSetRecovery && !bytes.Equal(e.kid, k.record.cert[:])
 	if !byRecovery {
