@@ -41,15 +41,10 @@ func NewRoster(conversation Hash, epoch uint64, logs ...*Log) (*Roster, error) {
 		if l == nil || len(l.hashes) == 0 {
 			return nil, fmt.Errorf("device: roster with a log that is none: %w", fault.Misuse)
 		}
-		r.heads = append(r.heads, Head{l.user, l.Pin()})
-		for _, record := range l.Active() {
-			r.certs = append(r.certs, record.cert)
-			r.records[record.cert] = record
-			r.suite = min(r.suite, record.fields.Suite)
-		}
+		r.add(l, l.Pin())
 	}
-	if len(r.certs) > MaxRoster {
-		return nil, fmt.Errorf("device: roster of %d devices: %w", len(r.certs), fault.OverLimit)
+	if err := r.finish(conversation, epoch); err != nil {
+		return nil, err
 	}
 	slices.SortFunc(r.heads, func(a, b Head) int { return strings.Compare(a.User, b.User) })
 	for i := range r.heads[1:] {
@@ -57,12 +52,30 @@ func NewRoster(conversation Hash, epoch uint64, logs ...*Log) (*Roster, error) {
 			return nil, fmt.Errorf("device: roster with a user twice: %w", fault.Misuse)
 		}
 	}
-	slices.SortFunc(r.certs, func(a, b CertID) int { return bytes.Compare(a[:], b[:]) })
+	return r, nil
+}
+
+// add takes in a log as it was at one of its entries.
+func (r *Roster) add(l *Log, at Pin) {
+	r.heads = append(r.heads, Head{l.user, at})
+	for record := range l.activeAt(at.Seq) {
+		r.certs = append(r.certs, record.cert)
+		r.records[record.cert] = record
+		r.suite = min(r.suite, record.fields.Suite)
+	}
+}
+
+// finish completes the roster when every log was added.
+func (r *Roster) finish(conversation Hash, epoch uint64) error {
+	if len(r.certs) > MaxRoster {
+		return fmt.Errorf("device: roster of %d devices: %w", len(r.certs), fault.OverLimit)
+	}
 	if len(r.certs) == 0 {
 		r.suite = 0
 	}
+	slices.SortFunc(r.certs, func(a, b CertID) int { return bytes.Compare(a[:], b[:]) })
 	r.hash = r.sum(conversation, epoch)
-	return r, nil
+	return nil
 }
 
 // sum is H(["sotto/v1.roster", conversation, epoch, [CertID, …]]).

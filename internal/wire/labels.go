@@ -33,6 +33,17 @@ const (
 	LabelAnchor       = "sotto/v1.anchor"       // what is published of a log
 	LabelRegistration = "sotto/v1.registration" // the answer to a server's nonce
 	LabelRoster       = "sotto/v1.roster"       // the devices of one conversation and epoch
+
+	LabelConversation   = "sotto/v1.conversation"    // what two users, or one alone, have between them
+	LabelSession        = "sotto/v1.session"         // the statement that makes a session
+	LabelSessionID      = "sotto/v1.session-id"      // the name of a session, which commits to its statement
+	LabelEnvelope       = "sotto/v1.envelope"        // a statement sealed to devices
+	LabelCEK            = "sotto/v1.cek"             // the content key and IV of an envelope
+	LabelRecipient      = "sotto/v1.recipient"       // the content key sealed to one device
+	LabelMessage        = "sotto/v1.message"         // a sealed message
+	LabelMessageKey     = "sotto/v1.message-key"     // the keys of one message
+	LabelContent        = "sotto/v1.content"         // what a device signed, inside a message
+	LabelSessionRequest = "sotto/v1.session-request" // a device asks for the key of a session
 )
 
 // NewerLabel reports whether label belongs to a version of sotto's formats after this one.

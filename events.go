@@ -1,0 +1,100 @@
+package sotto
+
+import (
+	"crypto/sha256"
+	"time"
+
+	"github.com/sottokit/sotto/device"
+	"github.com/sottokit/sotto/fault"
+	"github.com/sottokit/sotto/internal/wire"
+)
+
+// Kind says what an event is about.
+type Kind string
+
+// The kinds of events.
+const (
+	KindMessage       Kind = "message"        // a message
+	KindSession       Kind = "session"        // a session was accepted: messages of it can be read
+	KindLog           Kind = "log"            // log entries
+	KindKey           Kind = "key"            // a device-key
+	KindRequest       Kind = "request"        // a device asked for a session; the answer is in the outbox
+	KindUnknown       Kind = "unknown"        // nothing that is known here
+	KindDeviceAdded   Kind = "device-added"   // the user of a contact, or the own one, has another device
+	KindDeviceRevoked Kind = "device-revoked" // or one less; it may be this one
+	KindOvertaken     Kind = "overtaken"      // what this device signed for its log lost its place: do it again if it is still wanted
+	KindRestored      Kind = "restored"       // this store was put back to an earlier state, or copied; sessions and messaging key are being renewed
+)
+
+// Event is what became of an input, or what followed from it. Why tells whether it could be used: 0, or the reason why not,
+// and then there is no Body.
+type Event struct {
+	ID           [32]byte // SHA-256 of the input, for Ack
+	Kind         Kind
+	Conversation device.Hash
+	User         string    // who sent it, or whom it is about
+	Device       device.ID // of that user
+	Message      MessageID
+	Sent         time.Time // by the sender's clock
+	Type         string    // of the body, as the sender named it
+	Body         []byte
+	Counter      uint64   // of the message among those that the sender sealed in a row, from 0
+	Skipped      uint64   // messages before it in that row that did not arrive yet
+	AlsoRead     []Reader // devices that were revoked since and can read this message
+	Again        bool     // given out before, not acknowledged yet
+	Why          fault.Code
+	Needs        []Need // what to fetch or send, so that this input can be used; it is held and need not come again
+}
+
+// Reader is a device of a user.
+type Reader struct {
+	User   string
+	Device device.ID
+}
+
+// Need is something that is missing, for the app to bring.
+type Need struct {
+	LogOf   string // fetch this user's log from entry FromSeq on and give it to Receive; for a user who is not a contact yet, all of it to Trust
+	FromSeq uint64
+	KeysOf  string // fetch the device-keys of this user's devices and give them to Receive
+	Request []byte // send this to devices of whoever sent the message, first of all to the one that did
+}
+
+// inputID names an input.
+func inputID(b []byte) [32]byte { return sha256.Sum256(b) }
+
+// messageFields is a message in the inbox.
+type messageFields struct {
+	Conversation device.Hash `cbor:"1,keyasint"`
+	User         string      `cbor:"2,keyasint"`
+	Device       device.ID   `cbor:"3,keyasint"`
+	Message      MessageID   `cbor:"4,keyasint"`
+	Sent         uint64      `cbor:"5,keyasint"`
+	Type         string      `cbor:"6,keyasint"`
+	Body         []byte      `cbor:"7,keyasint"`
+	Counter      uint64      `cbor:"8,keyasint"`
+	Skipped      uint64      `cbor:"9,keyasint"`
+	AlsoRead     []Reader    `cbor:"10,keyasint"`
+}
+
+const maxStoredMessage = 2 << 20
+
+func (e *Event) bytes() ([]byte, error) {
+	return wire.Marshal(messageFields{
+		Conversation: e.Conversation, User: e.User, Device: e.Device, Message: e.Message, Sent: uint64(max(0, e.Sent.Unix())),
+		Type: e.Type, Body: e.Body, Counter: e.Counter, Skipped: e.Skipped, AlsoRead: e.AlsoRead,
+	})
+}
+
+// readEvent is a message of the inbox, which was given out before.
+func readEvent(id itemID, b []byte) (Event, error) {
+	var f messageFields
+	if err := wire.Unmarshal("sotto: message in the inbox", b, maxStoredMessage, &f); err != nil {
+		return Event{}, err
+	}
+	return Event{
+		ID: id, Kind: KindMessage, Conversation: f.Conversation, User: f.User, Device: f.Device, Message: f.Message,
+		Sent: time.Unix(int64(f.Sent), 0), Type: f.Type, Body: f.Body, Counter: f.Counter, Skipped: f.Skipped,
+		AlsoRead: f.AlsoRead, Again: true,
+	}, nil
+}

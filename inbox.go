@@ -1,0 +1,35 @@
+package sotto
+
+import (
+	"context"
+)
+
+// Unread returns every message that was given out and not acknowledged, oldest first. An app asks for it when it starts.
+func (a *Account) Unread(ctx context.Context) ([]Event, error) {
+	var all []Event
+	err := a.view(ctx, func(v *view) error {
+		all = nil
+		return inbox.each(v.tx, func(id itemID, value []byte) error {
+			e, err := readEvent(id, value)
+			all = append(all, e)
+			return err
+		})
+	})
+	if err != nil {
+		return nil, err
+	}
+	return all, nil
+}
+
+// Ack says that the app has kept the messages of these events: they leave the inbox, and from now on the same bytes are
+// fault.Replayed. Other events need no Ack, and are no error here.
+func (a *Account) Ack(ctx context.Context, events ...Event) error {
+	return a.update(ctx, func(v *view) error {
+		for _, e := range events {
+			if err := inbox.drop(v.tx, e.ID); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}

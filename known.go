@@ -1,0 +1,119 @@
+package sotto
+
+import (
+	"crypto/sha256"
+	"maps"
+	"slices"
+	"sync"
+
+	"github.com/sottokit/sotto/device"
+	"github.com/sottokit/sotto/session"
+)
+
+// known is what an account keeps in memory so that it need not be computed again: whatever is in it can be read from the
+// store. It is safe for concurrent use. Keys and sessions that are taken from it are used while Account.use is held.
+type known struct {
+	mu       sync.Mutex
+	keys     *device.Keys
+	state    [sha256.Size]byte // hash of the stored state that keys are of
+	retired  []*device.Keys    // replaced, or never committed
+	logs     map[string]*device.Log
+	sessions map[session.ID]*session.Session
+}
+
+// keysOf returns the device's keys if those at hand are of the given state.
+func (k *known) keysOf(state [sha256.Size]byte) *device.Keys {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.state != state {
+		return nil
+	}
+	return k.keys
+}
+
+// setKeys replaces the device's keys. What was there lives until wipe.
+func (k *known) setKeys(keys *device.Keys, state [sha256.Size]byte) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.keys != nil && k.keys != keys {
+		k.retired = append(k.retired, k.keys)
+	}
+	k.keys, k.state = keys, state
+}
+
+// retire keeps keys that may not come to be used, until wipe.
+func (k *known) retire(keys *device.Keys) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.retired = append(k.retired, keys)
+}
+
+// wipe destroys keys that were replaced. The caller holds Account.use for writing.
+func (k *known) wipe() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, keys := range k.retired {
+		if keys != k.keys {
+			keys.Destroy()
+		}
+	}
+	k.retired = nil
+}
+
+func (k *known) log(user string, pin device.Pin) *device.Log {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if l := k.logs[user]; l != nil && l.Pin() == pin {
+		return l
+	}
+	return nil
+}
+
+func (k *known) setLog(l *device.Log) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.logs == nil {
+		k.logs = map[string]*device.Log{}
+	}
+	k.logs[l.User()] = l
+}
+
+func (k *known) session(id session.ID) *session.Session {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.sessions[id]
+}
+
+// keep remembers a session and returns the one to use: that of somebody who was faster, if there is one.
+func (k *known) keep(s *session.Session) *session.Session {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.sessions == nil {
+		k.sessions = map[session.ID]*session.Session{}
+	}
+	if first := k.sessions[s.ID()]; first != nil {
+		s.Destroy()
+		return first
+	}
+	k.sessions[s.ID()] = s
+	return s
+}
+
+// dropSessions destroys sessions that were closed. The caller holds Account.use for writing.
+func (k *known) dropSessions(ids []session.ID) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, id := range ids {
+		if s := k.sessions[id]; s != nil {
+			s.Destroy()
+			delete(k.sessions, id)
+		}
+	}
+}
+
+// destroy wipes everything. The caller holds Account.use for writing.
+func (k *known) destroy() {
+	k.dropSessions(slices.Collect(maps.Keys(k.sessions)))
+	k.setKeys(nil, [sha256.Size]byte{})
+	k.wipe()
+}

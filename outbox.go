@@ -1,0 +1,200 @@
+package sotto
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"slices"
+
+	"github.com/sottokit/sotto/device"
+	"github.com/sottokit/sotto/internal/wire"
+	"github.com/sottokit/sotto/session"
+	"github.com/sottokit/sotto/store"
+)
+
+// ParcelKind says what a parcel is and so where it goes.
+type ParcelKind string
+
+// The kinds of parcels.
+const (
+	ParcelLog      ParcelKind = "log"      // an entry for the own log, to the server
+	ParcelKey      ParcelKind = "key"      // this device's newest device-key, to the server
+	ParcelEnvelope ParcelKind = "envelope" // a session, to devices; a relay may cut it, see session.Strip
+	ParcelMessage  ParcelKind = "message"  // to devices
+)
+
+// Parcel is something to be sent.
+type Parcel struct {
+	ID   [32]byte // SHA-256 of Data
+	Kind ParcelKind
+	To   []device.ID // who must still get it; nil for what goes to the server
+	Data []byte
+}
+
+// parcelFields is a parcel in the outbox, with what sealing a message again takes.
+type parcelFields struct {
+	Kind         string       `cbor:"1,keyasint"`
+	To           []byte       `cbor:"2,keyasint"` // device IDs
+	Data         []byte       `cbor:"3,keyasint"`
+	Conversation *device.Hash `cbor:"4,keyasint"`
+	Session      *session.ID  `cbor:"5,keyasint"`
+	Message      *MessageID   `cbor:"6,keyasint"`
+	Type         string       `cbor:"7,keyasint"`
+	Body         []byte       `cbor:"8,keyasint"`
+	Sent         uint64       `cbor:"9,keyasint"`
+}
+
+const maxParcel = 20 << 20 // bytes of a stored parcel
+
+func readParcel(b []byte) (*parcelFields, error) {
+	p := &parcelFields{}
+	return p, wire.Unmarshal("sotto: parcel", b, maxParcel, p)
+}
+
+func (p *parcelFields) id() itemID { return sha256.Sum256(p.Data) }
+
+func (p *parcelFields) parcel() Parcel {
+	return Parcel{ID: p.id(), Kind: ParcelKind(p.Kind), To: p.to(), Data: p.Data}
+}
+
+func (p *parcelFields) to() []device.ID {
+	var to []device.ID
+	for id := range slices.Chunk(p.To, len(device.ID{})) {
+		if len(id) == len(device.ID{}) {
+			to = append(to, device.ID(id))
+		}
+	}
+	return to
+}
+
+func (p *parcelFields) setTo(to []device.ID) {
+	p.To = nil
+	for _, id := range to {
+		p.To = append(p.To, id[:]...)
+	}
+}
+
+// forDevices reports whether the parcel goes to devices: it is done when all have it.
+func (p *parcelFields) forDevices() bool {
+	return p.Kind == string(ParcelEnvelope) || p.Kind == string(ParcelMessage)
+}
+
+// putParcel puts a parcel into the outbox, or changes one that is there.
+func (v *view) putParcel(p *parcelFields) error {
+	b, err := wire.Marshal(p)
+	if err != nil {
+		return fmt.Errorf("sotto: parcel: %w", err)
+	}
+	return outbox.put(v.tx, p.id(), b)
+}
+
+// Pending returns all parcels that are not delivered, oldest first, byte for byte as they were made. A log entry that this
+// device signed comes first and stays until the own log that comes back has it, or another one at its place.
+func (a *Account) Pending(ctx context.Context) ([]Parcel, error) {
+	var all []Parcel
+	err := a.view(ctx, func(v *view) error {
+		all = nil
+		keys, err := v.keys()
+		if err != nil {
+			return err
+		}
+		if entry := keys.Pending(); entry != nil {
+			all = append(all, Parcel{ID: sha256.Sum256(entry), Kind: ParcelLog, Data: entry})
+		}
+		return outbox.each(v.tx, func(_ itemID, value []byte) error {
+			p, err := readParcel(value)
+			if err == nil {
+				all = append(all, p.parcel())
+			}
+			return err
+		})
+	})
+	if err != nil {
+		return nil, err
+	}
+	return all, nil
+}
+
+// Delivered notes that devices have a parcel, or whoever it was for when none are named. It leaves the outbox when nobody
+// is left; one that is not there is no error.
+func (a *Account) Delivered(ctx context.Context, p Parcel, to ...device.ID) error {
+	return a.update(ctx, func(v *view) error {
+		b, found, err := outbox.get(v.tx, p.ID)
+		if err != nil || !found {
+			return err
+		}
+		stored, err := readParcel(b)
+		if err != nil {
+			return err
+		}
+		left := slices.DeleteFunc(stored.to(), func(id device.ID) bool { return len(to) == 0 || slices.Contains(to, id) })
+		return v.leave(stored, left)
+	})
+}
+
+// leave lets a parcel wait for the devices that are left, or go.
+func (v *view) leave(p *parcelFields, left []device.ID) error {
+	if len(left) > 0 {
+		p.setTo(left)
+		return v.putParcel(p)
+	}
+	if p.Message != nil {
+		done := sealed{digest: digest(p.Type, p.Body)}
+		if err := done.put(v.tx, *p.Conversation, *p.Message); err != nil {
+			return err
+		}
+	}
+	return outbox.drop(v.tx, p.id())
+}
+
+// cutQueue takes devices that were revoked off everything that waits for them.
+func (v *view) cutQueue(revoked map[device.ID]bool) error {
+	return v.eachParcel(func(p *parcelFields) error {
+		to := p.to()
+		left := slices.DeleteFunc(slices.Clone(to), func(id device.ID) bool { return revoked[id] })
+		if !p.forDevices() || len(left) == len(to) {
+			return nil
+		}
+		return v.leave(p, left)
+	})
+}
+
+// eachParcel visits everything in the outbox.
+func (v *view) eachParcel(f func(p *parcelFields) error) error {
+	return outbox.each(v.tx, func(_ itemID, value []byte) error {
+		p, err := readParcel(value)
+		if err != nil {
+			return err
+		}
+		return f(p)
+	})
+}
+
+// sealed is what became of a message ID: the parcel that carries the message, zeros when everybody has it.
+type sealed struct {
+	parcel itemID
+	digest [sha256.Size]byte // of what was sealed, so that an ID is not used for two messages
+}
+
+func digest(contentType string, body []byte) [sha256.Size]byte {
+	b := wire.AppendText(nil, contentType)
+	return sha256.Sum256(wire.AppendBytes(b, body))
+}
+
+// sentID finds a message of a conversation among those that were sent.
+func sentID(conversation device.Hash, id MessageID) itemID {
+	return sha256.Sum256(append(conversation[:], id[:]...))
+}
+
+func (s *sealed) put(tx *store.Tx, conversation device.Hash, id MessageID) error {
+	return sent.put(tx, sentID(conversation, id), append(s.parcel[:], s.digest[:]...))
+}
+
+// findSealed returns what became of a message ID, nil when it is new.
+func findSealed(tx *store.Tx, conversation device.Hash, id MessageID) (*sealed, error) {
+	b, found, err := sent.get(tx, sentID(conversation, id))
+	if err != nil || !found || len(b) != 2*sha256.Size {
+		return nil, err
+	}
+	return &sealed{itemID(b[:sha256.Size]), [sha256.Size]byte(b[sha256.Size:])}, nil
+}

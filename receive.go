@@ -1,0 +1,293 @@
+package sotto
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/sottokit/sotto/device"
+	"github.com/sottokit/sotto/fault"
+	"github.com/sottokit/sotto/internal/wire"
+	"github.com/sottokit/sotto/session"
+)
+
+// MaxInput bounds an input of Receive, in bytes: an envelope for the largest roster.
+const MaxInput = 16 << 20
+
+// Receive takes anything that the network brought, in any order and any number of times: log entries one by one, device-keys,
+// envelopes, messages and key requests. It is one commit for all of it. Signatures are checked before, on all cores.
+//
+// The first events are one for each input, in order; then come those of inputs that were held and can be used now, and what
+// followed, a device that was added for example. What cannot be used is an event with its reason and disturbs no other. What
+// cannot be used yet is held, and its event says what it needs. The same bytes again give the same event, marked Again,
+// until Ack, and fault.Replayed after that.
+//
+// The error is about the store and the account only; then nothing has changed and no event is lost.
+func (a *Account) Receive(ctx context.Context, in ...[]byte) ([]Event, error) {
+	var events []Event
+	err := a.retry(func() error {
+		b, err := a.prepare(ctx, in)
+		if err != nil {
+			return err
+		}
+		defer b.drop()
+		if err := a.update(ctx, b.apply); err != nil {
+			return err
+		}
+		events = b.events()
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return events, nil
+}
+
+// Peek tells what Receive would, and changes nothing: for an extension that shows a notification and leaves the rest to the
+// app. Only the events of the inputs come.
+func (a *Account) Peek(ctx context.Context, in ...[]byte) ([]Event, error) {
+	b, err := a.prepare(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	defer b.drop()
+	err = a.view(ctx, func(v *view) error {
+		for _, i := range b.inputs {
+			m, ok := i.ready.(*receivedMessage)
+			if !ok {
+				continue
+			}
+			if err := keepStoreErrors(m.peek(v, i)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return b.events()[:len(in)], nil
+}
+
+// input is something that came in, or that was held and is looked at again.
+type input struct {
+	data  []byte
+	held  *queue // where it was held
+	event Event
+	ready ready // what is to be done with it, nil for nothing
+}
+
+// ready is an input that was checked. apply writes what follows from it. The error is the reason why it cannot be used
+// after all, or says that the work was not done (see aborts).
+type ready interface {
+	apply(v *view, in *input) error
+}
+
+// refuse says why an input cannot be used.
+func (in *input) refuse(err error) {
+	in.ready = nil
+	in.event.Why = fault.Of(err)
+	in.event.Body = nil
+}
+
+// batch is what one call of Receive works on.
+type batch struct {
+	*Account
+	given    int // of the inputs, those of the caller
+	inputs   []*input
+	logs     session.Logs // as they are once this batch is applied
+	keys     *device.Keys
+	sessions map[session.Prefix][]*session.Session
+	accepted []*session.Session // by this batch
+	asked    map[session.Prefix][]byte
+	extra    []Event
+}
+
+// prepare does everything that needs no transaction.
+func (a *Account) prepare(ctx context.Context, in [][]byte) (*batch, error) {
+	if a == nil {
+		return nil, errLocked
+	}
+	b := &batch{
+		Account: a, given: len(in), logs: session.Logs{}, sessions: map[session.Prefix][]*session.Session{},
+		asked: map[session.Prefix][]byte{},
+	}
+	for _, data := range in {
+		b.add(data, nil)
+	}
+	for _, step := range []func(ctx context.Context) error{
+		b.start, b.prepareLogs, b.prepareKeys, b.prepareEnvelopes, b.wake, b.prepareMessages,
+	} {
+		if err := step(ctx); err != nil {
+			b.drop()
+			return nil, err
+		}
+	}
+	return b, nil
+}
+
+// add sorts an input by its type.
+func (b *batch) add(data []byte, held *queue) {
+	in := &input{data: data, held: held, event: Event{ID: inputID(data), Kind: KindUnknown}}
+	b.inputs = append(b.inputs, in)
+	if len(data) > MaxInput {
+		in.refuse(fmt.Errorf("sotto: input of %d bytes: %w", len(data), fault.OverLimit))
+		return
+	}
+	kinds := map[string]Kind{
+		wire.LabelDeviceLog: KindLog, wire.LabelDeviceKey: KindKey, wire.LabelEnvelope: KindSession,
+		wire.LabelMessage: KindMessage, wire.LabelSessionRequest: KindRequest,
+	}
+	typ, err := typeOf(data)
+	kind, known := kinds[typ]
+	switch {
+	case err != nil:
+		in.refuse(err)
+	case wire.NewerLabel(typ):
+		in.refuse(fmt.Errorf("sotto: input of a newer version: %w", fault.UnsupportedVersion))
+	case !known:
+		in.refuse(fmt.Errorf("sotto: input of another type: %w", fault.Malformed))
+	default:
+		in.event.Kind = kind
+	}
+}
+
+// typeOf reads header 16 of a tagged COSE message: what it says that it is.
+func typeOf(b []byte) (string, error) {
+	const maxProtected = 4096
+	r := wire.NewReader(b)
+	r.Tag("input")
+	r.Array("input", 4)
+	header := wire.NewReader(r.Bytes("input: protected header", maxProtected))
+	if err := r.Err(); err != nil {
+		return "", err
+	}
+	for n := header.Map("input: protected header", wire.MaxPairs); n > 0 && header.Err() == nil; n-- {
+		if header.Int("input: label") == coseTyp {
+			typ := header.Text("input: typ", 64)
+			return typ, header.Err()
+		}
+		header.Raw("input: header")
+	}
+	header.Fail("input: protected header", "no typ", fault.Malformed)
+	return "", header.Err()
+}
+
+const coseTyp = 16 // RFC 9596
+
+// of returns the inputs of a kind that were not refused and are not ready yet.
+func (b *batch) of(k Kind) []*input {
+	var some []*input
+	for _, in := range b.inputs {
+		if in.event.Kind == k && in.ready == nil && in.event.Why == 0 {
+			some = append(some, in)
+		}
+	}
+	return some
+}
+
+// start reads this device's keys and the envelopes that wait for a log.
+func (b *batch) start(ctx context.Context) error {
+	var held [][]byte
+	err := b.view(ctx, func(v *view) (err error) {
+		held = nil
+		if b.keys, err = v.keys(); err != nil {
+			return err
+		}
+		return heldEnvelopes.each(v.tx, func(_ itemID, data []byte) error {
+			held = append(held, data)
+			return nil
+		})
+	})
+	for _, data := range held {
+		b.add(data, &heldEnvelopes)
+	}
+	return err
+}
+
+// apply writes everything in one transaction: logs first, then keys, sessions, messages and requests.
+func (b *batch) apply(v *view) error {
+	b.extra = nil
+	for _, k := range []Kind{KindLog, KindKey, KindSession, KindMessage, KindRequest} {
+		for _, in := range b.inputs {
+			if in.event.Kind != k {
+				continue
+			}
+			if err := b.applyOne(v, in); err != nil {
+				return err
+			}
+		}
+	}
+	if v.restored {
+		b.extra = append(b.extra, Event{Kind: KindRestored, User: b.user, Device: b.device, Why: fault.SenderReset})
+	}
+	return nil
+}
+
+// applyOne writes what follows from one input. What was held and is used or refused now is not held any more.
+func (b *batch) applyOne(v *view, in *input) error {
+	if in.ready != nil {
+		in.event.Why = 0
+		err := v.tx.Nested(func() error { return in.ready.apply(v, in) })
+		if aborts(err) {
+			return err
+		}
+		if err != nil {
+			in.event.Why, in.event.Body = fault.Of(err), nil
+		}
+	}
+	if in.held == nil || in.waits() {
+		return nil
+	}
+	return in.held.drop(v.tx, in.event.ID)
+}
+
+// waits reports whether the input cannot be used yet.
+func (in *input) waits() bool {
+	_, waits := in.ready.(*waiting)
+	return waits
+}
+
+// aborts reports whether an error is about the store, or the account, and not about an input.
+func aborts(err error) bool {
+	if err == nil {
+		return false
+	}
+	switch fault.Of(err) {
+	case fault.StoreFailed, fault.StoreConflict, fault.Canceled, fault.DestroyedKey, 0:
+		return true
+	}
+	return false
+}
+
+// events are the caller's inputs in order, then what was held and is not any more, then what followed.
+func (b *batch) events() []Event {
+	var all []Event
+	for i, in := range b.inputs {
+		if i < b.given || !in.waits() {
+			all = append(all, in.event)
+		}
+	}
+	return append(all, b.extra...)
+}
+
+// drop lets go of the sessions that were accepted: what was committed is read from the store when it is used.
+func (b *batch) drop() {
+	for _, s := range b.accepted {
+		s.Destroy()
+	}
+}
+
+// waiting is an input that cannot be used yet. It is kept until what it needs is here.
+type waiting struct {
+	in    queue
+	why   fault.Code
+	needs []Need
+}
+
+func (w *waiting) apply(v *view, in *input) error {
+	in.event.Why, in.event.Needs = w.why, w.needs
+	if in.held != nil {
+		return nil
+	}
+	return w.in.put(v.tx, in.event.ID, in.data)
+}

@@ -1,0 +1,130 @@
+package sotto
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/sottokit/sotto/device"
+	"github.com/sottokit/sotto/fault"
+	"github.com/sottokit/sotto/session"
+)
+
+// prepareKeys finds out whose device-keys and key requests came. They are verified where they are used: there are few.
+func (b *batch) prepareKeys(ctx context.Context) error {
+	for _, in := range b.of(KindKey) {
+		cert, err := device.KeyClaim(in.data)
+		if err != nil {
+			in.refuse(err)
+			continue
+		}
+		user, err := b.userOf(ctx, cert)
+		if err != nil {
+			return err
+		}
+		if user == "" {
+			in.refuse(fmt.Errorf("sotto: device-key of a device of no contact: %w", fault.UntrustedSigner))
+			continue
+		}
+		in.event.User = user
+		in.ready = &receivedKey{user, cert}
+	}
+	for _, in := range b.of(KindRequest) {
+		user, err := session.RequestUser(in.data)
+		if err != nil {
+			in.refuse(err)
+			continue
+		}
+		in.event.User = user
+		in.ready = &receivedRequest{}
+	}
+	return nil
+}
+
+// userOf returns whose record it is, "" for nobody who is known.
+func (b *batch) userOf(ctx context.Context, cert device.CertID) (string, error) {
+	for user, l := range b.logs { // also of a device that this batch brought in
+		if l.Standing(cert) == nil {
+			return user, nil
+		}
+	}
+	var user []byte
+	err := b.view(ctx, func(v *view) (err error) {
+		user, _, err = v.tx.Get(certName(cert))
+		return err
+	})
+	return string(user), err
+}
+
+// receivedKey is a device-key of a user.
+type receivedKey struct {
+	user string
+	cert device.CertID
+}
+
+func (k *receivedKey) apply(v *view, in *input) error {
+	p, err := v.user(k.user)
+	if err != nil {
+		return err
+	}
+	if p == nil {
+		return errStale
+	}
+	r, err := p.log.Find(k.cert)
+	if err != nil {
+		return err
+	}
+	in.event.Device = r.ID()
+	err = v.acceptKey(p.log, r.ID(), in.data)
+	if errors.Is(err, fault.TooFarAhead) { // kept, until the log has grown
+		in.event.Why = fault.TooFarAhead
+		in.event.Needs = []Need{{LogOf: k.user}}
+		return nil
+	}
+	return err
+}
+
+// receivedRequest is the question of a device for a session.
+type receivedRequest struct{}
+
+// apply answers: a device that is in the roster of an open session, and active, gets it sealed to the messaging key that the
+// request brings.
+func (*receivedRequest) apply(v *view, in *input) error {
+	p, err := v.user(in.event.User)
+	if err != nil {
+		return err
+	}
+	if p == nil {
+		return fmt.Errorf("sotto: request of somebody who is no contact: %w", fault.UntrustedSigner)
+	}
+	r, err := session.ReadRequest(in.data, p.log, nil)
+	if err != nil {
+		return err
+	}
+	in.event.Device = r.From.ID()
+	if err := v.acceptKey(p.log, r.From.ID(), r.Key.Bytes()); err != nil {
+		return err
+	}
+	ids, err := session.Find(v.tx, r.Session)
+	if err != nil {
+		return err
+	}
+	answered := false
+	for _, id := range ids {
+		s, err := v.session(id)
+		if err != nil {
+			return err
+		}
+		if _, member := s.Roster().Find(r.From.Cert()); !member {
+			continue
+		}
+		if err := v.sealTo(s, r.Key); err != nil {
+			return err
+		}
+		answered, in.event.Conversation = true, s.Conversation()
+	}
+	if !answered {
+		return fmt.Errorf("sotto: request for a session that this device cannot give: %w", fault.UnknownSession)
+	}
+	return nil
+}

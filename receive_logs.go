@@ -1,0 +1,230 @@
+package sotto
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/sottokit/sotto/device"
+	"github.com/sottokit/sotto/fault"
+)
+
+// entryInput is an input that claims to be an entry of a log.
+type entryInput struct {
+	*input
+	seq uint64
+}
+
+// prepareLogs verifies the entries of every user.
+func (b *batch) prepareLogs(ctx context.Context) error {
+	byUser := map[string][]entryInput{}
+	for _, in := range b.of(KindLog) {
+		user, seq, err := device.EntryClaim(in.data)
+		if err != nil {
+			in.refuse(err)
+			continue
+		}
+		in.event.User = user
+		byUser[user] = append(byUser[user], entryInput{in, seq})
+	}
+	for _, user := range slices.Sorted(maps.Keys(byUser)) {
+		var root *device.Hash
+		err := b.view(ctx, func(v *view) error {
+			p, err := v.user(user)
+			if err != nil {
+				return err
+			}
+			if p != nil {
+				b.logs[user] = p.log
+			} else if user == b.user {
+				f, err := v.account()
+				if err != nil {
+					return err
+				}
+				root = f.Root
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		entries := byUser[user]
+		slices.SortStableFunc(entries, func(x, y entryInput) int { return cmp.Compare(x.seq, y.seq) })
+		if b.logs[user] == nil && root == nil {
+			for _, e := range entries {
+				e.refuse(fmt.Errorf("sotto: log of somebody who is no contact: %w", fault.UntrustedSigner))
+				e.event.Needs = []Need{{LogOf: user}}
+			}
+			continue
+		}
+		b.growUser(user, root, entries)
+	}
+	return nil
+}
+
+// growUser holds entries, ascending, against the log of a user. root is the identity of the own user as long as there is no
+// log. Entries that go together are verified together; where they break, one by one, so that a bad one spoils no other.
+func (b *batch) growUser(user string, root *device.Hash, entries []entryInput) {
+	for len(entries) > 0 {
+		base := b.logs[user]
+		if base != nil && base.Holds(device.Pin{Root: base.Pin().Root, Seq: entries[0].seq, Head: sha256.Sum256(entries[0].data)}) == nil {
+			entries = entries[1:] // held already
+			continue
+		}
+		if base == nil && (entries[0].seq > 0 || sha256.Sum256(entries[0].data) != *root) {
+			entries[0].refuse(fmt.Errorf("sotto: own log of another root than the one this device was told: %w", fault.IdentityChanged))
+			entries = entries[1:]
+			continue
+		}
+		g, used, err := growRun(user, base, entries)
+		switch {
+		case g.fork != nil:
+			entries[0].ready = &grownLog{b, g}
+			entries[0].event.Why = fault.LogFork
+		case err != nil:
+			entries[0].refuse(err)
+			if errors.Is(err, fault.TooFarAhead) {
+				entries[0].event.Needs = []Need{{LogOf: user, FromSeq: missingFrom(base, entries[0].seq)}}
+			}
+		default:
+			entries[0].ready = &grownLog{b, g}
+			b.logs[user] = g.log
+		}
+		entries = entries[used:]
+	}
+}
+
+// missingFrom is where to fetch a log from, when an entry does not follow what is held.
+func missingFrom(base *device.Log, seq uint64) uint64 {
+	if next := base.Pin().Seq + 1; seq > next {
+		return next
+	}
+	return 0
+}
+
+// growRun tries the entries up to the first gap, and the first one alone if that fails. It tells how many it used.
+func growRun(user string, base *device.Log, entries []entryInput) (g *grown, used int, err error) {
+	run := [][]byte{entries[0].data}
+	for i, e := range entries[1:] {
+		if e.seq != entries[i].seq+1 {
+			break
+		}
+		run = append(run, e.data)
+	}
+	g, err = grow(user, base, entries[0].seq, run)
+	if err == nil || g.fork != nil || len(run) == 1 {
+		return g, len(run), err
+	}
+	g, err = grow(user, base, entries[0].seq, run[:1])
+	return g, 1, err
+}
+
+// grownLog is a log to be stored.
+type grownLog struct {
+	b *batch
+	*grown
+}
+
+func (g *grownLog) apply(v *view, in *input) error {
+	events, err := g.grown.apply(v)
+	if err != nil {
+		return err
+	}
+	for _, e := range events {
+		e.ID = in.event.ID
+		g.b.extra = append(g.b.extra, e)
+	}
+	if g.fork != nil {
+		return fmt.Errorf("sotto: log of a user: %w", fault.LogFork)
+	}
+	return nil
+}
+
+// Contact is a user whose log is pinned, the own one included.
+type Contact struct {
+	_       [0]func()
+	account *Account
+	user    string
+	root    device.Hash
+}
+
+// User returns the contact's user ID.
+func (c *Contact) User() string { return c.user }
+
+// Root returns the contact's identity, together with the user ID: the hash of the first entry of the log.
+func (c *Contact) Root() device.Hash { return c.root }
+
+// Trust verifies the whole log of a user, as the server has it, and pins it: first contact is trust on first use, until
+// people compare their numbers. The log of somebody who is pinned already must extend the pin: fewer entries are
+// fault.Rollback, another first one is fault.IdentityChanged, a second branch is fault.LogFork, and nothing is sent to that
+// user until a recovery decides it. Envelopes that waited for this log come out of the next Receive, which may be empty.
+func (a *Account) Trust(ctx context.Context, user string, log [][]byte) (*Contact, error) {
+	var c *Contact
+	err := a.retry(func() error {
+		p, err := a.pinned(ctx, user)
+		if err != nil {
+			return err
+		}
+		var base *device.Log
+		if p != nil {
+			base = p.log
+		}
+		g, failed := grow(user, base, 0, log)
+		if failed != nil && g.fork == nil {
+			return failed
+		}
+		if base == nil && user == a.user {
+			return fmt.Errorf("sotto: the own log goes to Receive: %w", fault.Misuse)
+		}
+		err = a.update(ctx, func(v *view) error {
+			_, err := g.apply(v)
+			return err
+		})
+		if err == nil {
+			err = failed
+		}
+		if err == nil {
+			c = &Contact{account: a, user: user, root: g.log.Pin().Root}
+		}
+		return err
+	})
+	return c, err
+}
+
+// Contact returns somebody who is pinned, fault.UntrustedSigner for somebody who is not. Oneself is a contact, too.
+func (a *Account) Contact(ctx context.Context, user string) (*Contact, error) {
+	p, err := a.pinned(ctx, user)
+	if err != nil {
+		return nil, err
+	}
+	if p == nil {
+		return nil, fmt.Errorf("sotto: no contact: %w", fault.UntrustedSigner)
+	}
+	return &Contact{account: a, user: user, root: p.fields.Root}, nil
+}
+
+// Log returns the log of the contact as it is pinned, entries in order.
+func (c *Contact) Log(ctx context.Context) ([][]byte, error) {
+	var entries [][]byte
+	err := c.account.view(ctx, func(v *view) error {
+		entries = nil
+		return v.tx.Range(logName(c.user, 0), func(_ uint64, entry []byte) error {
+			entries = append(entries, bytes.Clone(entry))
+			return nil
+		})
+	})
+	return entries, err
+}
+
+func (a *Account) pinned(ctx context.Context, user string) (p *pinned, err error) {
+	err = a.view(ctx, func(v *view) (err error) {
+		p, err = v.user(user)
+		return err
+	})
+	return p, err
+}

@@ -1,0 +1,203 @@
+package sotto
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/sottokit/sotto/fault"
+	"github.com/sottokit/sotto/session"
+)
+
+// prepareMessages opens messages. Those whose session is not here wait for it.
+func (b *batch) prepareMessages(ctx context.Context) error {
+	inputs := b.of(KindMessage)
+	stored := map[session.Prefix][]*session.Session{}
+	for _, in := range inputs {
+		p, err := session.MessageSession(in.data)
+		if err != nil {
+			in.refuse(err)
+			continue
+		}
+		if _, looked := stored[p]; !looked {
+			if stored[p], err = b.open(ctx, p); err != nil {
+				return err
+			}
+		}
+		if len(stored[p])+len(b.sessions[p]) == 0 {
+			if err := b.ask(in, p); err != nil {
+				return err
+			}
+		}
+	}
+	also := map[session.ID][]Reader{}
+	for _, some := range []map[session.Prefix][]*session.Session{stored, b.sessions} {
+		for _, sessions := range some {
+			for _, s := range sessions {
+				also[s.ID()] = b.alsoRead(s)
+			}
+		}
+	}
+	inputs = b.of(KindMessage)
+	b.use.RLock()
+	defer b.use.RUnlock()
+	parallel(len(inputs), func(i int) {
+		in := inputs[i]
+		p, err := session.MessageSession(in.data)
+		for _, sessions := range [][]*session.Session{stored[p], b.sessions[p]} {
+			for _, s := range sessions {
+				var o *session.Opened
+				if o, err = s.Open(in.data, b.logs); err == nil {
+					in.readied(s, o, also[s.ID()])
+					return
+				}
+			}
+		}
+		if errors.Is(err, fault.DestroyedKey) { // it closed meanwhile
+			err = fmt.Errorf("sotto: message: %w", fault.UnknownSession)
+		}
+		in.refuse(err)
+	})
+	return nil
+}
+
+// readied fills in what a message says.
+func (in *input) readied(s *session.Session, o *session.Opened, also []Reader) {
+	e := &in.event
+	e.Conversation, e.User, e.Device = s.Conversation(), o.From.User(), o.From.ID()
+	e.Message, e.Sent, e.Type, e.Body = MessageID(o.Content.ID), o.Content.Sent, o.Content.Type, o.Content.Body
+	e.Counter, e.AlsoRead = o.Place.Counter, also
+	in.ready = &receivedMessage{o}
+}
+
+// open returns the open sessions of a prefix, and makes sure that the logs of their members are at hand.
+func (b *batch) open(ctx context.Context, p session.Prefix) (sessions []*session.Session, err error) {
+	err = b.view(ctx, func(v *view) error {
+		sessions = nil
+		ids, err := session.Find(v.tx, p)
+		if err != nil {
+			return err
+		}
+		for _, id := range ids {
+			s, err := v.session(id)
+			if errors.Is(err, fault.UnknownSession) {
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			sessions = append(sessions, s)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range sessions {
+		for _, h := range s.Roster().Heads() {
+			if err := b.load(ctx, h.User); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return sessions, nil
+}
+
+// ask lets a message wait for its session, and makes the request that brings it; one for all messages of a session.
+func (b *batch) ask(in *input, p session.Prefix) error {
+	if b.asked[p] == nil {
+		b.use.RLock()
+		defer b.use.RUnlock()
+		request, err := session.Ask(b.keys, p, b.now())
+		if err != nil && !errors.Is(err, fault.Misuse) { // without a messaging key there is nothing to ask for yet
+			return err
+		}
+		b.asked[p] = request
+	}
+	w := &waiting{in: heldMessages, why: fault.UnknownSession}
+	if b.asked[p] != nil {
+		w.needs = []Need{{Request: b.asked[p]}}
+	}
+	in.ready = w
+	return nil
+}
+
+// alsoRead returns the devices of a session that were revoked since.
+func (b *batch) alsoRead(s *session.Session) []Reader {
+	var also []Reader
+	for _, cert := range s.Roster().Certs() {
+		r, _ := s.Roster().Find(cert)
+		if l := b.logs[r.User()]; l != nil && errors.Is(l.Standing(cert), fault.RevokedDevice) {
+			also = append(also, Reader{r.User(), r.ID()})
+		}
+	}
+	return also
+}
+
+// receivedMessage is a message that was opened.
+type receivedMessage struct{ opened *session.Opened }
+
+// apply takes a message into the inbox. What is there already is given out again.
+func (r *receivedMessage) apply(v *view, in *input) error {
+	o := r.opened
+	p, err := v.user(o.From.User())
+	if err != nil {
+		return err
+	}
+	if p == nil || p.log.Standing(o.Place.Sender) != nil && !errors.Is(p.log.Standing(o.Place.Sender), fault.RevokedDevice) {
+		return errStale
+	}
+	if err := p.log.Standing(o.Place.Sender); err != nil {
+		return fmt.Errorf("sotto: message: %w", err)
+	}
+	taken, err := session.Take(v.tx, o)
+	if errors.Is(err, fault.Replayed) {
+		return r.again(v, in)
+	}
+	if err != nil {
+		return err
+	}
+	in.event.Skipped = taken.Skipped
+	newer, err := v.noteGen(o.From.User(), o.From.ID(), o.Content.KeyGen)
+	if err != nil {
+		return err
+	}
+	if newer {
+		in.event.Needs = []Need{{KeysOf: o.From.User()}}
+	}
+	if o.From.ID() == v.Account.device { // sealed here, and not known here
+		if err := v.renew(p.log, nil); err != nil {
+			return err
+		}
+	}
+	b, err := in.event.bytes()
+	if err != nil {
+		return err
+	}
+	return inbox.put(v.tx, in.event.ID, b)
+}
+
+// again gives a message out once more that is in the inbox, with fault.Replayed when it is not.
+func (r *receivedMessage) again(v *view, in *input) error {
+	b, found, err := inbox.get(v.tx, in.event.ID)
+	if err != nil {
+		return err
+	}
+	if !found {
+		return fmt.Errorf("sotto: message: %w", fault.Replayed)
+	}
+	in.event, err = readEvent(in.event.ID, b)
+	return err
+}
+
+// peek says whether a message was taken before.
+func (r *receivedMessage) peek(v *view, in *input) error {
+	err := session.Seen(v.tx, r.opened)
+	if errors.Is(err, fault.Replayed) {
+		err = r.again(v, in)
+	}
+	if err != nil {
+		in.refuse(err)
+	}
+	return err
+}

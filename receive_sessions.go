@@ -1,0 +1,163 @@
+package sotto
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/sottokit/sotto/device"
+	"github.com/sottokit/sotto/fault"
+	"github.com/sottokit/sotto/session"
+)
+
+// prepareEnvelopes opens and verifies envelopes. What names a log entry that is not here waits for it.
+func (b *batch) prepareEnvelopes(ctx context.Context) error {
+	inputs := b.of(KindSession)
+	offers := make([]*session.Offer, len(inputs))
+	defer func() {
+		for _, o := range offers {
+			o.Destroy()
+		}
+	}()
+	b.use.RLock()
+	parallel(len(inputs), func(i int) {
+		var err error
+		if offers[i], err = session.OpenEnvelope(b.keys, inputs[i].data); err != nil {
+			inputs[i].refuse(err)
+		}
+	})
+	b.use.RUnlock()
+	for i, o := range offers {
+		if o == nil {
+			continue
+		}
+		for _, h := range o.Heads() {
+			if err := b.load(ctx, h.User); err != nil {
+				return err
+			}
+		}
+		if err := b.checkHeads(inputs[i], o.Heads()); err != nil {
+			offers[i] = nil
+			o.Destroy()
+			if !inputs[i].waits() {
+				inputs[i].refuse(err)
+			}
+		}
+	}
+	sessions := make([]*session.Session, len(inputs))
+	parallel(len(inputs), func(i int) {
+		if offers[i] == nil {
+			return
+		}
+		var err error
+		if sessions[i], err = b.verify(offers[i]); err != nil {
+			inputs[i].refuse(err)
+		}
+	})
+	for i, s := range sessions {
+		if s != nil {
+			p := s.ID().Prefix()
+			b.sessions[p] = append(b.sessions[p], s)
+			b.accepted = append(b.accepted, s)
+			inputs[i].ready = &receivedSession{s}
+		}
+	}
+	return nil
+}
+
+// load reads the log of a user, if there is one and this batch has not grown it.
+func (b *batch) load(ctx context.Context, user string) error {
+	if b.logs[user] != nil {
+		return nil
+	}
+	p, err := b.pinned(ctx, user)
+	if p != nil {
+		b.logs[user] = p.log
+	}
+	return err
+}
+
+// checkHeads holds what a statement says of logs against those that are here. Entries that are missing are asked for, and
+// the envelope waits; another entry at the same place is a claim, which is refused and asked for: only entries make a fork.
+func (b *batch) checkHeads(in *input, heads []device.Head) error {
+	var needs []Need
+	for _, h := range heads {
+		l := b.logs[h.User]
+		if l == nil {
+			needs = append(needs, Need{LogOf: h.User})
+			continue
+		}
+		err := l.Holds(h.Pin)
+		switch {
+		case errors.Is(err, fault.TooFarAhead):
+			needs = append(needs, Need{LogOf: h.User, FromSeq: l.Pin().Seq + 1})
+		case errors.Is(err, fault.UntrustedSigner):
+			in.event.Needs = []Need{{LogOf: h.User, FromSeq: h.Pin.Seq}}
+			return err
+		case err != nil:
+			return err
+		}
+	}
+	if needs == nil {
+		return nil
+	}
+	in.ready = &waiting{heldEnvelopes, fault.TooFarAhead, needs}
+	return fmt.Errorf("sotto: session that names log entries which are not here: %w", fault.TooFarAhead)
+}
+
+// verify holds an offer against the conversation that its members have.
+func (b *batch) verify(o *session.Offer) (*session.Session, error) {
+	_, _, state := o.Conversation()
+	if state != nil {
+		return nil, fmt.Errorf("sotto: session of a group: %w", fault.UnsupportedVersion)
+	}
+	var members []session.Member
+	for _, h := range o.Heads() {
+		members = append(members, session.Member{User: h.User, Root: b.logs[h.User].Pin().Root})
+	}
+	if len(members) == 0 || len(members) > 2 {
+		return nil, fmt.Errorf("sotto: session of %d users: %w", len(members), fault.Malformed)
+	}
+	place, err := session.Direct(members...)
+	if err != nil {
+		return nil, err
+	}
+	return o.Verify(b.keys.Record().Cert(), place, b.now(), b.logs)
+}
+
+// receivedSession is a session that was verified.
+type receivedSession struct{ session *session.Session }
+
+func (r *receivedSession) apply(v *view, in *input) error {
+	s := r.session
+	from, ok := s.Roster().Find(s.Sender())
+	if !ok {
+		return fmt.Errorf("sotto: %w", fault.DestroyedKey)
+	}
+	in.event.Conversation, in.event.User, in.event.Device = s.Conversation(), from.User(), from.ID()
+	in.event.Sent = s.Created()
+	fresh, err := session.Keep(v.tx, s, v.now())
+	in.event.Again = err == nil && !fresh
+	return err
+}
+
+// wake looks at messages again that waited for the sessions of this batch.
+func (b *batch) wake(ctx context.Context) error {
+	if len(b.sessions) == 0 {
+		return nil
+	}
+	var held [][]byte
+	err := b.view(ctx, func(v *view) error {
+		held = nil
+		return heldMessages.each(v.tx, func(_ itemID, data []byte) error {
+			if p, err := session.MessageSession(data); err == nil && b.sessions[p] != nil {
+				held = append(held, data)
+			}
+			return nil
+		})
+	})
+	for _, data := range held {
+		b.add(data, &heldMessages)
+	}
+	return err
+}

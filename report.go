@@ -1,0 +1,187 @@
+package sotto
+
+import (
+	"context"
+	"time"
+
+	"github.com/sottokit/sotto/device"
+	"github.com/sottokit/sotto/session"
+	"github.com/sottokit/sotto/store"
+)
+
+// Report tells what a person who helps needs to know. There are no secrets in it and no text of messages, nor names of
+// contacts; it can be encoded as JSON.
+type Report struct {
+	Now        time.Time
+	Device     string // ID
+	Log        string // the own log's pin
+	Active     bool   // this device is in its log
+	Forked     bool   // the own log has forked
+	Pending    bool   // a log entry waits for the server
+	Key        uint64 // generation of the messaging key
+	KeysKept   int    // messaging keys whose private halves are kept
+	Contacts   []ContactReport
+	Outbox     map[ParcelKind]int
+	Unread     int
+	HeldForLog int // envelopes
+	HeldForKey int // messages
+}
+
+// ContactReport tells about one contact, or about the own user, who comes first.
+type ContactReport struct {
+	Number   int // of the contact, in the order in which they were pinned, from 0
+	Log      string
+	Forked   bool
+	Devices  int
+	WithKey  int // devices that have a messaging key here
+	Sessions []SessionReport
+}
+
+// SessionReport tells about an open session of the conversation with a contact.
+type SessionReport struct {
+	ID       string // the first half
+	Own      bool   // this device began it
+	Created  time.Time
+	Opened   time.Time
+	Messages uint64
+}
+
+// Report makes a report.
+func (a *Account) Report(ctx context.Context) (*Report, error) {
+	var r *Report
+	err := a.view(ctx, func(v *view) error {
+		r = &Report{Now: v.now(), Device: v.Account.device.String(), Outbox: map[ParcelKind]int{}}
+		if err := v.reportKeys(r); err != nil {
+			return err
+		}
+		if err := v.reportUsers(r); err != nil {
+			return err
+		}
+		return v.reportQueues(r)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+func (v *view) reportKeys(r *Report) error {
+	keys, err := v.keys()
+	if err != nil {
+		return err
+	}
+	r.Pending, r.Key, r.KeysKept = keys.Pending() != nil, keys.Generation(), len(keys.KeyIDs())
+	me, err := v.user(v.Account.user)
+	if err != nil || me == nil {
+		return err
+	}
+	r.Log, r.Forked = me.log.Pin().String(), me.fields.Fork != nil
+	r.Active = me.log.Standing(keys.Record().Cert()) == nil
+	return nil
+}
+
+func (v *view) reportUsers(r *Report) error {
+	me, err := v.user(v.Account.user)
+	if err != nil || me == nil {
+		return err
+	}
+	return v.eachUser(func(name string, p *pinned) error {
+		c := ContactReport{Number: len(r.Contacts), Log: p.log.Pin().String(), Forked: p.fields.Fork != nil}
+		for _, record := range p.log.Active() {
+			c.Devices++
+			_, key, err := v.storedKey(name, record.ID())
+			if err != nil {
+				return err
+			}
+			if key != nil {
+				c.WithKey++
+			}
+		}
+		place, err := direct(v.Account.user, me.fields.Root, name, p.fields.Root)
+		if err != nil {
+			return err
+		}
+		open, err := session.List(v.tx, place.ID)
+		for _, s := range open {
+			prefix := s.ID.Prefix()
+			c.Sessions = append(c.Sessions, SessionReport{
+				ID: prefix.String(), Own: s.Device == v.Account.device, Created: s.Created, Opened: s.Opened, Messages: s.Messages,
+			})
+		}
+		r.Contacts = append(r.Contacts, c)
+		return err
+	})
+}
+
+func (v *view) reportQueues(r *Report) error {
+	err := v.eachParcel(func(p *parcelFields) error {
+		r.Outbox[ParcelKind(p.Kind)]++
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, q := range []struct {
+		queue
+		count *int
+	}{{inbox, &r.Unread}, {heldEnvelopes, &r.HeldForLog}, {heldMessages, &r.HeldForKey}} {
+		e, err := q.read(v.tx)
+		if err != nil {
+			return err
+		}
+		*q.count = int(e.count)
+	}
+	return nil
+}
+
+// eachUser visits everybody who is pinned, in the order in which that happened.
+func (v *view) eachUser(f func(name string, p *pinned) error) error {
+	return v.tx.Range(store.Name{Room: roomUsers}, func(_ uint64, name []byte) error {
+		p, err := v.user(string(name))
+		if err != nil || p == nil {
+			return err
+		}
+		return f(string(name), p)
+	})
+}
+
+// Forget erases a conversation from this device: its sessions, and what waits in the inbox and the outbox. Nothing that was
+// sealed before can be read here any more. The contact stays, and a new message begins a new session.
+func (a *Account) Forget(ctx context.Context, c *Conversation) error {
+	var closed []session.ID
+	err := a.update(ctx, func(v *view) (err error) {
+		if closed, err = session.Forget(v.tx, c.place.ID); err != nil {
+			return err
+		}
+		return v.forgetQueues(c.place.ID)
+	})
+	if err != nil {
+		return err
+	}
+	for _, id := range closed {
+		a.chains.Forget(id)
+	}
+	a.use.Lock()
+	defer a.use.Unlock()
+	a.known.dropSessions(closed)
+	return nil
+}
+
+func (v *view) forgetQueues(conversation device.Hash) error {
+	err := v.eachParcel(func(p *parcelFields) error {
+		if p.Conversation == nil || *p.Conversation != conversation {
+			return nil
+		}
+		return outbox.drop(v.tx, p.id())
+	})
+	if err != nil {
+		return err
+	}
+	return inbox.each(v.tx, func(id itemID, value []byte) error {
+		e, err := readEvent(id, value)
+		if err != nil || e.Conversation != conversation {
+			return err
+		}
+		return inbox.drop(v.tx, id)
+	})
+}

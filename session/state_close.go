@@ -1,0 +1,158 @@
+package session
+
+import (
+	"encoding/binary"
+	"errors"
+	"slices"
+
+	"github.com/sottokit/sotto/device"
+	"github.com/sottokit/sotto/store"
+)
+
+// errEnough ends a Range early.
+var errEnough = errors.New("enough")
+
+// closeDue closes the sessions that are over. One that may not close yet, because messages may still wait for the device,
+// is marked with the time on line so far.
+func closeDue(tx *store.Tx, a *account, drained bool, now uint64) (closed []ID, err error) {
+	err = tx.Range(store.Name{Room: roomDue}, func(seq uint64, b []byte) error {
+		if seq > now {
+			return errEnough
+		}
+		var wait []byte
+		for entry := range slices.Chunk(b, dueSize) {
+			if len(entry) < dueSize {
+				break
+			}
+			id, mark := ID(entry[:len(ID{})]), binary.BigEndian.Uint64(entry[len(ID{}):])
+			if late := mark > 0 && a.Online-(mark-1) >= seconds(maxLate); !drained && !late {
+				if mark == 0 {
+					mark = a.Online + 1
+				}
+				wait = append(wait, dueEntry(id, mark)...)
+				continue
+			}
+			if err := end(tx, id); err != nil {
+				return err
+			}
+			closed = append(closed, id)
+		}
+		n := store.Name{Room: roomDue, Seq: seq}
+		if wait == nil {
+			tx.Delete(n)
+		} else {
+			tx.Put(n, wait)
+		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, errEnough) {
+		return nil, err
+	}
+	return closed, nil
+}
+
+// end closes a session: its secret and everything about its messages are erased, and its ID is remembered. One that is not
+// open stays as it is.
+func end(tx *store.Tx, id ID) error {
+	if _, open, err := tx.Get(nameOf(roomStatement, id[:])); err != nil || !open {
+		return err
+	}
+	s, err := readState(tx, id)
+	if err != nil {
+		return err
+	}
+	if err := forgetTaken(tx, id); err != nil {
+		return err
+	}
+	tx.Delete(nameOf(roomStatement, id[:]))
+	tx.Delete(nameOf(roomState, id[:]))
+	prefix := id.Prefix()
+	if err := removeFrom(tx, nameOf(roomPrefix, prefix[:]), len(id), id); err != nil {
+		return err
+	}
+	if err := removeFrom(tx, nameOf(roomOf, s.Conversation[:]), openingSize, id); err != nil {
+		return err
+	}
+	tx.Put(nameOf(roomClosed, id[:]), nil)
+	return nil
+}
+
+// forgetPast forgets the IDs whose time is over. A session that is still open by then closes.
+func forgetPast(tx *store.Tx, now uint64) error {
+	err := tx.Range(store.Name{Room: roomPast}, func(seq uint64, b []byte) error {
+		if seq > now {
+			return errEnough
+		}
+		for _, id := range ids(b, len(ID{})) {
+			if err := end(tx, id); err != nil {
+				return err
+			}
+			tx.Delete(nameOf(roomClosed, id[:]))
+		}
+		tx.Delete(store.Name{Room: roomPast, Seq: seq})
+		return nil
+	})
+	if errors.Is(err, errEnough) {
+		return nil
+	}
+	return err
+}
+
+// Forget closes every session of a conversation and returns which ones. Their IDs are remembered: nothing that was sealed
+// before is opened again.
+func Forget(tx *store.Tx, conversation device.Hash) ([]ID, error) {
+	b, _, err := tx.Get(nameOf(roomOf, conversation[:]))
+	if err != nil {
+		return nil, err
+	}
+	all := ids(b, openingSize)
+	for _, id := range all {
+		if err := end(tx, id); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+// makeRoom closes what a new session pushes out: the oldest one of the same device when that has its share, else, when the
+// conversation is full, the oldest one of the user who has most. So nobody pushes out what others began.
+func makeRoom(tx *store.Tx, conversation device.Hash, s *state) error {
+	b, _, err := tx.Get(nameOf(roomOf, conversation[:]))
+	if err != nil || len(b) < maxOpenBy*openingSize {
+		return err
+	}
+	own := 0
+	var oldest ID
+	for entry := range slices.Chunk(b, openingSize) {
+		if len(entry) == openingSize && string(entry[len(ID{}):]) == string(s.Device[:]) {
+			if own++; own == 1 {
+				oldest = ID(entry[:len(ID{})])
+			}
+		}
+	}
+	if own >= maxOpenBy {
+		return end(tx, oldest)
+	}
+	if len(b) < maxOpen*openingSize {
+		return nil
+	}
+	return endOfGreediest(tx, ids(b, openingSize))
+}
+
+func endOfGreediest(tx *store.Tx, open []ID) error {
+	count, first := map[string]int{}, map[string]ID{}
+	var most string
+	for _, id := range open {
+		s, err := readState(tx, id)
+		if err != nil {
+			return err
+		}
+		if _, seen := first[s.User]; !seen {
+			first[s.User] = id
+		}
+		if count[s.User]++; count[s.User] > count[most] {
+			most = s.User
+		}
+	}
+	return end(tx, first[most])
+}

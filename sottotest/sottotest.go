@@ -1,0 +1,180 @@
+// Package sottotest gives an app's own tests accounts that talk over a network in memory. Most people need Pair:
+//
+//	alice, bob := sottotest.Pair(t)
+//	alice.Send(bob.User(), "hello")
+//	events := bob.Sync()
+//
+// The network delivers everything once and in order; Drop and Server let a test do worse.
+package sottotest
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/sottokit/sotto"
+	"github.com/sottokit/sotto/cose"
+	"github.com/sottokit/sotto/mk/lockbox"
+	"github.com/sottokit/sotto/store"
+)
+
+// Pair returns two users with a device each, who trust each other and have exchanged everything that a first message needs.
+func Pair(t testing.TB) (alice, bob *Peer) {
+	t.Helper()
+	n := NewNetwork(t)
+	alice, bob = n.Create("alice"), n.Create("bob")
+	alice.Meet(bob)
+	bob.Meet(alice)
+	return alice, bob
+}
+
+// Peer is an account on a device, connected to a Network. What fails fails the test.
+type Peer struct {
+	*sotto.Account
+	Backend store.Backend
+	net     *Network
+	secret  *lockbox.Secret
+}
+
+// Create makes a new user.
+func (n *Network) Create(user string) *Peer {
+	n.t.Helper()
+	p := n.peer()
+	var err error
+	if p.Account, err = sotto.Create(context.Background(), p.Backend, user, n.options(), p.secret); err != nil {
+		n.t.Fatalf("create %s: %v", user, err)
+	}
+	p.Sync()
+	return p
+}
+
+// Join makes a further device of the peer's user, takes it into the log, pins whom the peer has pinned, and lets everybody
+// see it.
+func (p *Peer) Join() *Peer {
+	p.net.t.Helper()
+	ctx, next := context.Background(), p.net.peer()
+	me, err := p.Contact(ctx, p.User())
+	p.net.must("own contact", err)
+	next.Account, err = sotto.Join(ctx, next.Backend, p.User(), me.Root(), p.net.options(), next.secret)
+	p.net.must("join", err)
+	record, err := next.Record(ctx)
+	p.net.must("record", err)
+	p.net.must("admit", p.Admit(ctx, record))
+	p.Sync()
+	next.Sync()
+	for _, user := range p.net.users {
+		if _, err := p.Contact(ctx, user); err == nil && user != p.User() {
+			_, err := next.Trust(ctx, user, p.net.logs[user])
+			p.net.must("trust", err)
+		}
+	}
+	p.net.SyncAll()
+	return next
+}
+
+func (n *Network) peer() *Peer {
+	key, err := cose.GenerateKey(cose.A256GCM)
+	n.must("key", err)
+	p := &Peer{Backend: store.Memory(), net: n, secret: lockbox.Wrapped(key)}
+	n.peers = append(n.peers, p)
+	return p
+}
+
+func (n *Network) options() *sotto.Options {
+	return &sotto.Options{Now: func() time.Time { return n.now }}
+}
+
+// Restart locks the account and unlocks it again, as when the app was closed. Backend may be replaced before.
+func (p *Peer) Restart() {
+	p.net.t.Helper()
+	p.Lock()
+	a, err := sotto.Unlock(context.Background(), p.Backend, p.net.options(), p.secret)
+	p.net.must("unlock", err)
+	p.Account = a
+}
+
+// Meet pins the log of another user, as the server has it, and takes the device-keys.
+func (p *Peer) Meet(other *Peer) {
+	p.net.t.Helper()
+	_, err := p.Trust(context.Background(), other.User(), p.net.logs[other.User()])
+	p.net.must("trust", err)
+	p.Sync()
+}
+
+// Conversation returns the conversation with a user, the own one for notes.
+func (p *Peer) Conversation(user string) *sotto.Conversation {
+	p.net.t.Helper()
+	contact, err := p.Contact(context.Background(), user)
+	p.net.must("contact", err)
+	c, err := p.Direct(context.Background(), contact)
+	p.net.must("conversation", err)
+	return c
+}
+
+// Send seals a text for a user and delivers it.
+func (p *Peer) Send(user, text string) sotto.MessageID {
+	p.net.t.Helper()
+	id := sotto.NewMessageID()
+	_, err := p.Conversation(user).Seal(context.Background(), id, "text/plain", []byte(text))
+	p.net.must("seal", err)
+	p.Flush()
+	return id
+}
+
+// Flush hands everything that is pending to the network.
+func (p *Peer) Flush() {
+	p.net.t.Helper()
+	parcels, err := p.Pending(context.Background())
+	p.net.must("pending", err)
+	for _, parcel := range parcels {
+		p.net.post(p.User(), parcel)
+		p.net.must("delivered", p.Delivered(context.Background(), parcel))
+	}
+}
+
+// Fetch returns what the network has for this device: what is new in the logs of everybody whom it knows, the newest
+// device-keys, and what waits in its queue, which is emptied.
+func (p *Peer) Fetch() [][]byte {
+	p.net.t.Helper()
+	var in [][]byte
+	for _, user := range p.net.users {
+		c, err := p.Contact(context.Background(), user)
+		if err != nil && user != p.User() {
+			continue
+		}
+		held := 0
+		if err == nil {
+			log, err := c.Log(context.Background())
+			p.net.must("log", err)
+			held = len(log)
+		}
+		in = append(in, p.net.logs[user][min(held, len(p.net.logs[user])):]...)
+		in = append(in, p.net.keysOf(user)...)
+	}
+	in = append(in, p.net.queues[p.Device()]...)
+	delete(p.net.queues, p.Device())
+	return in
+}
+
+// Sync flushes, receives everything that the network has, does what time asks for, and flushes again. It returns the
+// messages, acknowledged, and every event that says that something is wrong.
+func (p *Peer) Sync() []sotto.Event {
+	p.net.t.Helper()
+	ctx := context.Background()
+	p.Flush()
+	events, err := p.Receive(ctx, p.Fetch()...)
+	p.net.must("receive", err)
+	p.net.must("ack", p.Ack(ctx, events...))
+	p.net.must("upkeep", p.Upkeep(ctx, true))
+	p.Flush()
+	var some []sotto.Event
+	for _, e := range events {
+		if e.Kind == sotto.KindMessage || e.Why != 0 {
+			some = append(some, e)
+		}
+	}
+	return some
+}
+
+// ID returns the ID of the device in hexadecimal, for messages of a test.
+func (p *Peer) String() string { return p.User() + "/" + p.Device().String()[:8] }

@@ -1,0 +1,148 @@
+package sotto
+
+import (
+	"context"
+	"time"
+
+	"github.com/sottokit/sotto/device"
+	"github.com/sottokit/sotto/session"
+)
+
+// Upkeep does what time asks for; an app calls it about once an hour while it is in contact with its server, and says
+// whether everything that waited there was received. The messaging key is renewed every week, and an old one wiped after a
+// week on line. Sessions close when they are over and nothing waits any more, and their secrets are erased. A message that
+// waits in the outbox longer than its session lives is sealed again for whoever has not got it: its Parcel is another one
+// then, and who got both sees the same Message ID twice.
+func (a *Account) Upkeep(ctx context.Context, drained bool) error {
+	var closed []session.ID
+	err := a.update(ctx, func(v *view) (err error) {
+		if err := v.renewKeys(); err != nil {
+			return err
+		}
+		if closed, err = session.Online(v.tx, drained, v.now()); err != nil {
+			return err
+		}
+		return v.dropEnvelopes(closed)
+	})
+	if err != nil {
+		return err
+	}
+	for _, id := range closed {
+		a.chains.Forget(id)
+	}
+	a.use.Lock()
+	a.known.dropSessions(closed)
+	a.known.wipe()
+	a.use.Unlock()
+	return a.sealAgain(ctx)
+}
+
+// renewKeys counts the time on line of the messaging keys and renews the newest one when it is due.
+func (v *view) renewKeys() error {
+	me, err := v.user(v.Account.user)
+	if err != nil {
+		return err
+	}
+	return v.changeKeys(func(k *device.Keys) error {
+		if _, err := k.Online(v.now()); err != nil {
+			return err
+		}
+		if me == nil || me.log.Standing(k.Record().Cert()) != nil || !k.RotationDue(v.now()) {
+			return nil
+		}
+		return v.rotate(k, me.log, nil)
+	})
+}
+
+// dropEnvelopes takes the envelopes of sessions that closed out of the outbox: they open nothing any more.
+func (v *view) dropEnvelopes(closed []session.ID) error {
+	over := map[session.ID]bool{}
+	for _, id := range closed {
+		over[id] = true
+	}
+	return v.eachParcel(func(p *parcelFields) error {
+		if p.Kind != string(ParcelEnvelope) || !over[*p.Session] {
+			return nil
+		}
+		return outbox.drop(v.tx, p.id())
+	})
+}
+
+// sealAgain seals every message that waits in the outbox for a session that closed, one commit each.
+func (a *Account) sealAgain(ctx context.Context) error {
+	var late []*parcelFields
+	err := a.view(ctx, func(v *view) error {
+		late = nil
+		return v.eachParcel(func(p *parcelFields) error {
+			if p.Kind != string(ParcelMessage) {
+				return nil
+			}
+			_, open, err := session.Statement(v.tx, *p.Session)
+			if err == nil && !open {
+				late = append(late, p)
+			}
+			return err
+		})
+	})
+	if err != nil {
+		return err
+	}
+	for _, p := range late {
+		if err := keepStoreErrors(a.sealLate(ctx, p)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sealLate seals one of them on a session that is open, for the devices that have not got it.
+func (a *Account) sealLate(ctx context.Context, p *parcelFields) error {
+	m := &session.Content{
+		ID: session.MessageID(*p.Message), Sent: time.Unix(int64(p.Sent), 0), Type: p.Type, Body: p.Body,
+	}
+	return a.retry(func() error {
+		place, err := a.placeOf(ctx, *p.Conversation)
+		if err != nil || place == nil {
+			return err
+		}
+		b, err := a.prepareSession(ctx, place)
+		if err != nil {
+			return err
+		}
+		defer b.drop()
+		return a.update(ctx, func(v *view) error {
+			stored, found, err := outbox.get(v.tx, p.id())
+			if err != nil || !found {
+				return err
+			}
+			waits, err := readParcel(stored)
+			if err != nil {
+				return err
+			}
+			if err := outbox.drop(v.tx, p.id()); err != nil {
+				return err
+			}
+			_, err = v.seal(place, b, m, waits.to())
+			return err
+		})
+	})
+}
+
+// placeOf finds a conversation by its ID, nil when it is with nobody who is a contact.
+func (a *Account) placeOf(ctx context.Context, id device.Hash) (place *session.Conversation, err error) {
+	err = a.view(ctx, func(v *view) error {
+		place = nil
+		me, err := v.me()
+		if err != nil {
+			return err
+		}
+		return v.eachUser(func(name string, p *pinned) error {
+			c, err := direct(v.Account.user, me.fields.Root, name, p.fields.Root)
+			if err == nil && c.ID == id {
+				place = c
+			}
+			return err
+		})
+	})
+	return place, err
+}
