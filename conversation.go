@@ -47,7 +47,12 @@ func direct(me string, myRoot device.Hash, peer string, peerRoot device.Hash) (*
 }
 
 // ID returns the conversation's ID, the same on all devices of both users.
-func (c *Conversation) ID() device.Hash { return c.place.ID }
+func (c *Conversation) ID() device.Hash {
+	if c == nil || c.place == nil {
+		return device.Hash{}
+	}
+	return c.place.ID
+}
 
 // Member is a device that gets the messages of a conversation.
 type Member struct {
@@ -59,6 +64,9 @@ type Member struct {
 
 // Devices returns every device of every member as it is now: whoever can read the next message.
 func (c *Conversation) Devices(ctx context.Context) ([]Member, error) {
+	if c == nil || c.account == nil {
+		return nil, errNoConversation
+	}
 	var all []Member
 	err := c.account.view(ctx, func(v *view) error {
 		all = nil

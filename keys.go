@@ -54,11 +54,11 @@ func (v *view) noteGen(user string, id device.ID, gen uint64) (newer bool, err e
 	if err != nil || seen != nil && gen <= seen.Gen {
 		return false, err
 	}
-	if known, err := v.newerGen(user, id); err != nil || known >= gen && seen != nil {
-		return err == nil, err
+	known, err := v.newerGen(user, id)
+	if err == nil && gen > known {
+		v.tx.Put(keyName(roomGen, user, id), binary.BigEndian.AppendUint64(nil, gen))
 	}
-	v.tx.Put(keyName(roomGen, user, id), binary.BigEndian.AppendUint64(nil, gen))
-	return true, nil
+	return true, err
 }
 
 // messagingKey returns the key to seal to, nil for a device that has none: it never published one, its record was replaced
@@ -90,6 +90,9 @@ func (v *view) acceptKey(l *device.Log, id device.ID, deviceKey []byte) error {
 		v.tx.Put(keyName(roomWaiting, l.User(), id), deviceKey)
 		return err
 	}
+	if errors.Is(err, fault.Rollback) && id == v.Account.device {
+		return nil // the server has not got the newest one yet
+	}
 	if err != nil {
 		return err
 	}
@@ -105,8 +108,8 @@ func (v *view) acceptKey(l *device.Log, id device.ID, deviceKey []byte) error {
 }
 
 // renew is for a store that was put back to an earlier state: the server shows a device-key of this device that is not
-// known here, or a message came that this device sealed and that is not known here. Everything that was sealed to open
-// sessions can be read; they are not sent on, and a new messaging key goes above the published one.
+// known here, or a message came that this device sealed and that is not known here. Open sessions can be read and are not
+// sent on, and a new messaging key goes above the published one.
 func (v *view) renew(l *device.Log, published []byte) error {
 	v.restored = true
 	if err := session.Retire(v.tx); err != nil {

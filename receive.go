@@ -2,6 +2,7 @@ package sotto
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/sottokit/sotto/device"
@@ -43,37 +44,42 @@ func (a *Account) Receive(ctx context.Context, in ...[]byte) ([]Event, error) {
 }
 
 // Peek tells what Receive would, and changes nothing: for an extension that shows a notification and leaves the rest to the
-// app. Only the events of the inputs come.
+// app.
 func (a *Account) Peek(ctx context.Context, in ...[]byte) ([]Event, error) {
-	b, err := a.prepare(ctx, in)
-	if err != nil {
-		return nil, err
-	}
-	defer b.drop()
-	err = a.view(ctx, func(v *view) error {
-		for _, i := range b.inputs {
-			m, ok := i.ready.(*receivedMessage)
-			if !ok {
-				continue
-			}
-			if err := keepStoreErrors(m.peek(v, i)); err != nil {
+	var events []Event
+	err := a.retry(func() error {
+		b, err := a.prepare(ctx, in)
+		if err != nil {
+			return err
+		}
+		defer b.drop()
+		err = a.update(ctx, func(v *view) error {
+			if err := b.apply(v); err != nil {
 				return err
 			}
+			return errPeeked
+		})
+		if errors.Is(err, errPeeked) {
+			events, err = b.events(), nil
 		}
-		return nil
+		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	return b.events()[:len(in)], nil
+	return events, nil
 }
+
+// errPeeked keeps a transaction from being committed.
+var errPeeked = errors.New("looked at only")
 
 // input is something that came in, or that was held and is looked at again.
 type input struct {
-	data  []byte
-	held  *queue // where it was held
-	event Event
-	ready ready // what is to be done with it, nil for nothing
+	data    []byte
+	held    *queue // where it was held
+	checked Event  // what prepare found out
+	event   Event  // what became of it
+	ready   ready  // what is to be done with it, nil for nothing
 }
 
 // ready is an input that was checked. apply writes what follows from it. The error is the reason why it cannot be used
@@ -87,6 +93,11 @@ func (in *input) refuse(err error) {
 	in.ready = nil
 	in.event.Why = fault.Of(err)
 	in.event.Body = nil
+}
+
+// wait keeps an input until what it needs is here.
+func (in *input) wait(q queue, why fault.Code, needs []Need) {
+	in.event.Why, in.event.Needs, in.ready = why, needs, &waiting{q}
 }
 
 // batch is what one call of Receive works on.
@@ -122,7 +133,21 @@ func (a *Account) prepare(ctx context.Context, in [][]byte) (*batch, error) {
 			return nil, err
 		}
 	}
+	for _, in := range b.inputs {
+		in.checked = in.event
+	}
 	return b, nil
+}
+
+// destroyed is errStale when a key or session that was in use has been replaced or closed meanwhile: that says nothing about
+// an input.
+func (b *batch) destroyed(inputs []*input) error {
+	for _, in := range inputs {
+		if in.event.Why == fault.DestroyedKey {
+			return errStale
+		}
+	}
+	return nil
 }
 
 // add sorts an input by its type.
@@ -225,8 +250,11 @@ func (b *batch) apply(v *view) error {
 
 // applyOne writes what follows from one input. What was held and is used or refused now is not held any more.
 func (b *batch) applyOne(v *view, in *input) error {
-	if in.ready != nil {
+	in.event = in.checked // the transaction may run more than once
+	if in.ready != nil && !in.waits() {
 		in.event.Why = 0
+	}
+	if in.ready != nil {
 		err := v.tx.Nested(func() error { return in.ready.apply(v, in) })
 		if aborts(err) {
 			return err
@@ -277,15 +305,10 @@ func (b *batch) drop() {
 	}
 }
 
-// waiting is an input that cannot be used yet. It is kept until what it needs is here.
-type waiting struct {
-	in    queue
-	why   fault.Code
-	needs []Need
-}
+// waiting is an input that cannot be used yet.
+type waiting struct{ in queue }
 
 func (w *waiting) apply(v *view, in *input) error {
-	in.event.Why, in.event.Needs = w.why, w.needs
 	if in.held != nil {
 		return nil
 	}

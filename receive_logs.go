@@ -210,6 +210,9 @@ func (a *Account) Contact(ctx context.Context, user string) (*Contact, error) {
 
 // Log returns the log of the contact as it is pinned, entries in order.
 func (c *Contact) Log(ctx context.Context) ([][]byte, error) {
+	if c == nil {
+		return nil, fmt.Errorf("sotto: no contact: %w", fault.Misuse)
+	}
 	var entries [][]byte
 	err := c.account.view(ctx, func(v *view) error {
 		entries = nil

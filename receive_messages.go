@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/sottokit/sotto/device"
 	"github.com/sottokit/sotto/fault"
 	"github.com/sottokit/sotto/session"
 )
@@ -53,12 +54,9 @@ func (b *batch) prepareMessages(ctx context.Context) error {
 				}
 			}
 		}
-		if errors.Is(err, fault.DestroyedKey) { // it closed meanwhile
-			err = fmt.Errorf("sotto: message: %w", fault.UnknownSession)
-		}
 		in.refuse(err)
 	})
-	return nil
+	return b.destroyed(inputs)
 }
 
 // readied fills in what a message says.
@@ -114,11 +112,11 @@ func (b *batch) ask(in *input, p session.Prefix) error {
 		}
 		b.asked[p] = request
 	}
-	w := &waiting{in: heldMessages, why: fault.UnknownSession}
+	var needs []Need
 	if b.asked[p] != nil {
-		w.needs = []Need{{Request: b.asked[p]}}
+		needs = []Need{{Request: b.asked[p]}}
 	}
-	in.ready = w
+	in.wait(heldMessages, fault.UnknownSession, needs)
 	return nil
 }
 
@@ -144,7 +142,7 @@ func (r *receivedMessage) apply(v *view, in *input) error {
 	if err != nil {
 		return err
 	}
-	if p == nil || p.log.Standing(o.Place.Sender) != nil && !errors.Is(p.log.Standing(o.Place.Sender), fault.RevokedDevice) {
+	if p == nil {
 		return errStale
 	}
 	if err := p.log.Standing(o.Place.Sender); err != nil {
@@ -165,10 +163,8 @@ func (r *receivedMessage) apply(v *view, in *input) error {
 	if newer {
 		in.event.Needs = []Need{{KeysOf: o.From.User()}}
 	}
-	if o.From.ID() == v.Account.device { // sealed here, and not known here
-		if err := v.renew(p.log, nil); err != nil {
-			return err
-		}
+	if err := v.recognize(p.log, o); err != nil {
+		return err
 	}
 	b, err := in.event.bytes()
 	if err != nil {
@@ -190,14 +186,15 @@ func (r *receivedMessage) again(v *view, in *input) error {
 	return err
 }
 
-// peek says whether a message was taken before.
-func (r *receivedMessage) peek(v *view, in *input) error {
-	err := session.Seen(v.tx, r.opened)
-	if errors.Is(err, fault.Replayed) {
-		err = r.again(v, in)
+// recognize looks for a message that this device sealed itself and does not know: the store was put back, or copied. Once
+// that was answered with a newer messaging key, other messages from before say nothing new.
+func (v *view) recognize(l *device.Log, o *session.Opened) error {
+	if o.From.ID() != v.Account.device {
+		return nil
 	}
-	if err != nil {
-		in.refuse(err)
+	keys, err := v.keys()
+	if err != nil || o.Content.KeyGen < keys.Generation() {
+		return err
 	}
-	return err
+	return v.renew(l, nil)
 }

@@ -27,6 +27,9 @@ func (b *batch) prepareEnvelopes(ctx context.Context) error {
 		}
 	})
 	b.use.RUnlock()
+	if err := b.destroyed(inputs); err != nil {
+		return err
+	}
 	for i, o := range offers {
 		if o == nil {
 			continue
@@ -101,7 +104,7 @@ func (b *batch) checkHeads(in *input, heads []device.Head) error {
 	if needs == nil {
 		return nil
 	}
-	in.ready = &waiting{heldEnvelopes, fault.TooFarAhead, needs}
+	in.wait(heldEnvelopes, fault.TooFarAhead, needs)
 	return fmt.Errorf("sotto: session that names log entries which are not here: %w", fault.TooFarAhead)
 }
 

@@ -148,6 +148,9 @@ func (v *view) eachUser(f func(name string, p *pinned) error) error {
 // Forget erases a conversation from this device: its sessions, and what waits in the inbox and the outbox. Nothing that was
 // sealed before can be read here any more. The contact stays, and a new message begins a new session.
 func (a *Account) Forget(ctx context.Context, c *Conversation) error {
+	if c == nil || c.account != a {
+		return errNoConversation
+	}
 	var closed []session.ID
 	err := a.update(ctx, func(v *view) (err error) {
 		if closed, err = session.Forget(v.tx, c.place.ID); err != nil {

@@ -32,6 +32,9 @@ const maxTries = 100
 // a member's log has forked (fault.LogFork), while a device of a member knows more of its log than is known here
 // (fault.TooFarAhead: fetch it), and when this device was revoked (fault.RevokedDevice).
 func (c *Conversation) Seal(ctx context.Context, id MessageID, contentType string, body []byte) ([]Parcel, error) {
+	if c == nil || c.account == nil {
+		return nil, errNoConversation
+	}
 	if len(body) > MaxBody {
 		return nil, fmt.Errorf("sotto: body of %d bytes: %w", len(body), fault.OverLimit)
 	}
@@ -62,16 +65,16 @@ func (c *Conversation) Seal(ctx context.Context, id MessageID, contentType strin
 	return parcels, nil
 }
 
+var errNoConversation = fmt.Errorf("sotto: no conversation: %w", fault.Misuse)
+
 // retry runs f until the store stood still meanwhile.
 func (a *Account) retry(f func() error) error {
-	if a == nil {
-		return errLocked
-	}
 	for range maxTries {
-		switch err := f(); {
-		case errors.Is(err, errStale):
-		case errors.Is(err, fault.DestroyedKey) && !a.locked.Load(): // a key or session that was replaced meanwhile
-		default:
+		if a == nil || a.locked.Load() {
+			return errLocked
+		}
+		err := f()
+		if !errors.Is(err, errStale) && !errors.Is(err, fault.DestroyedKey) { // of a key or session that was replaced meanwhile
 			return err
 		}
 	}
@@ -315,7 +318,8 @@ func (v *view) session(id session.ID) (*session.Session, error) {
 	}
 	s, err := session.Resume(statement, logs)
 	if err != nil {
-		return nil, err
+		// A log of a member went over to the branch that a recovery chose, and the session is of the other one.
+		return nil, fmt.Errorf("sotto: %w (%v)", fault.UnknownSession, err)
 	}
 	return v.known.keep(s), nil
 }

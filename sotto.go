@@ -103,10 +103,20 @@ func NewMessageID() MessageID {
 func (id MessageID) String() string { return hex.EncodeToString(id[:]) }
 
 // User returns the user's ID.
-func (a *Account) User() string { return a.user }
+func (a *Account) User() string {
+	if a == nil {
+		return ""
+	}
+	return a.user
+}
 
 // Device returns the ID of this device.
-func (a *Account) Device() device.ID { return a.device }
+func (a *Account) Device() device.ID {
+	if a == nil {
+		return device.ID{}
+	}
+	return a.device
+}
 
 // Lock wipes the keys from memory. It waits for running uses and is idempotent; later calls fail with fault.DestroyedKey
 // until Unlock.

@@ -7,11 +7,12 @@ import (
 	"slices"
 )
 
-// nativeFile is a file with values of sotto's own protocol, section by section. Its devices and their log are what the
-// other sections refer to.
+// nativeFile is a file with values of sotto's own protocol, section by section. Its devices, the log of one user and a
+// session are what the other sections refer to.
 type nativeFile struct {
 	devices map[string]*nativeDevice
 	log     nativeLog
+	session nativeSession
 }
 
 // nativeSections are the sections in the order in which they run: each has a driver, or a reason why it has none. The list
@@ -25,10 +26,10 @@ var nativeSections = []struct {
 	{name: "device_log", run: (*nativeFile).runLog},
 	{name: "registration", run: (*nativeFile).runRegistration},
 	{name: "backup", run: (*nativeFile).runBackup},
-	{name: "session", skip: "sotto has no sessions"},
-	{name: "session_suite2", skip: "sotto has no sessions"},
-	{name: "messages", skip: "sotto has no sessions"},
-	{name: "padded_length_of_plaintext_length", skip: "sotto pads nothing"},
+	{name: "session", run: (*nativeFile).runSession},
+	{name: "session_suite2", skip: "sotto has no sessions of suite 2"},
+	{name: "messages", run: (*nativeFile).runMessages},
+	{name: "padded_length_of_plaintext_length", run: (*nativeFile).runPadding},
 	{name: "group", skip: "sotto has no groups"},
 	{name: "link", skip: "sotto links no devices"},
 	{name: "link_cpace", skip: "sotto links no devices"},
@@ -71,11 +72,12 @@ func readNative(file []byte) (*nativeFile, error) {
 	var form struct {
 		Devices map[string]json.RawMessage `json:"devices"`
 		Log     nativeLog                  `json:"device_log"`
+		Session nativeSession              `json:"session"`
 	}
 	if err := decode(file, &form); err != nil {
 		return nil, err
 	}
-	n := &nativeFile{devices: map[string]*nativeDevice{}, log: form.Log}
+	n := &nativeFile{map[string]*nativeDevice{}, form.Log, form.Session}
 	for name, object := range form.Devices {
 		d := &nativeDevice{}
 		if err := decode(object, d); err != nil {

@@ -90,7 +90,10 @@ func TestMissingFieldOfTheNativeProtocolFails(t *testing.T) {
 		}
 		file := read(t, nativePath)
 		object := field[map[string]any](t, file, section.name)
-		if section.name == "devices" {
+		switch section.name {
+		case "padded_length_of_plaintext_length":
+			continue // a table: its rows are no fields
+		case "devices":
 			object = field[map[string]any](t, object, "carol/phone") // of suite 2
 		}
 		for key, value := range maps.Clone(object) {

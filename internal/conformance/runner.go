@@ -40,6 +40,7 @@ var drivers = map[string]driver{
 	"sotto_keys":         sottoKeyKinds.run,
 	"sotto_devices":      sottoDeviceKinds.run,
 	"sotto_lockbox":      sottoLockboxKinds.run,
+	"sotto_sessions":     sottoSessionKinds.run,
 	"native_v2":          native,
 
 	"aes_gcm_test":           wycheproofAEAD("A128GCM", "A192GCM", "A256GCM"),

@@ -89,16 +89,20 @@ type seenForm struct {
 	KeyID octets `json:"key_id"`
 }
 
+// seen is nil for nothing.
+func (s *seenForm) seen() *device.Seen {
+	if s == nil {
+		return nil
+	}
+	return &device.Seen{Gen: s.Gen, ID: keyID(s.KeyID)}
+}
+
 func (c *sottoDeviceKey) read() error {
 	l, err := device.Verify(c.Inputs.User, plain(c.Inputs.Log))
 	if err != nil {
 		return err
 	}
-	var last *device.Seen
-	if seen := c.Inputs.Seen; seen != nil {
-		last = &device.Seen{Gen: seen.Gen, ID: device.KeyID(deviceID(seen.KeyID))}
-	}
-	m, err := l.AcceptKey(deviceID(c.Inputs.ID), c.Outputs.DeviceKey, last)
+	m, err := l.AcceptKey(deviceID(c.Inputs.ID), c.Outputs.DeviceKey, c.Inputs.Seen.seen())
 	if err != nil {
 		return err
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"github.com/sottokit/sotto/device"
-	"github.com/sottokit/sotto/internal/wire"
 )
 
 // sottoRoster is the set of devices of a conversation.
@@ -58,8 +57,6 @@ func (c *sottoRoster) read() error {
 }
 
 func (c *sottoRoster) write() error {
-	form, err := wire.Marshal([]any{
-		wire.LabelRoster, []byte(c.Inputs.Conversation), c.Inputs.Epoch, plain(c.Outputs.Certs),
-	})
-	return errors.Join(err, equal("roster made anew", hashOf(form), c.Outputs.Roster))
+	roster, err := rosterOf(c.Inputs.Conversation, c.Inputs.Epoch, plain(c.Outputs.Certs))
+	return errors.Join(err, equal("roster made anew", roster, c.Outputs.Roster))
 }

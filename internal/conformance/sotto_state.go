@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"github.com/sottokit/sotto/device"
-	"github.com/sottokit/sotto/internal/wire"
 )
 
 // sottoState is what a device stores of itself.
@@ -65,9 +64,7 @@ func (c *sottoState) write() error {
 		}
 		halves = append(halves, []any{[]byte(h.DeviceKey), []byte(h.X25519), orNull(h.XWing), h.Online})
 	}
-	b, err := wire.Marshal([]any{
-		wire.LabelDeviceState, []byte(in.Record), []byte(in.Seed), halves, in.Contact, in.Next, orNull(in.Pending),
-	})
+	b, err := ownState(in.Record, in.Seed, halves, in.Contact, in.Next, in.Pending)
 	return errors.Join(err, equal("state made anew", b, c.Outputs.State))
 }
 

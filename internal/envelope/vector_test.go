@@ -2,15 +2,18 @@ package envelope_test
 
 import (
 	"bytes"
+	"crypto/ed25519"
 	"encoding/hex"
 	"encoding/json"
 	"os"
 	"slices"
 	"testing"
 
+	"github.com/sottokit/sotto/cose"
 	"github.com/sottokit/sotto/ecdh"
 	"github.com/sottokit/sotto/internal/coseimpl"
 	"github.com/sottokit/sotto/internal/envelope"
+	"github.com/sottokit/sotto/internal/wire"
 )
 
 // octets are bytes in hexadecimal.
@@ -26,6 +29,7 @@ type vectorDevice struct {
 	KeyID   octets `json:"key_id"`
 	Private octets `json:"msg_priv"`
 	Public  octets `json:"msg_pub"`
+	Ed25519 octets `json:"sign_pub"`
 }
 
 // vectors are section "session" of native_v2.json.
@@ -110,6 +114,13 @@ func TestPublishedStatement(t *testing.T) {
 	}
 	if !bytes.Equal(s.AppendPayload(nil, s.Secret), m.Unverified()) {
 		t.Error("written as something else")
+	}
+	signer, err := cose.NewVerifier(ed25519.PublicKey(v.Devices["alice/phone"].Ed25519), s.Sender[:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := signer.Verify1(v.Session.Statement, cose.Bind(wire.LabelSession, s.ID[:])); err != nil {
+		t.Error(err)
 	}
 }
 

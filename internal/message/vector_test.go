@@ -2,6 +2,7 @@ package message_test
 
 import (
 	"bytes"
+	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -9,7 +10,9 @@ import (
 	"os"
 	"testing"
 
+	"github.com/sottokit/sotto/cose"
 	"github.com/sottokit/sotto/internal/message"
+	"github.com/sottokit/sotto/internal/wire"
 )
 
 // octets are bytes in hexadecimal.
@@ -22,6 +25,10 @@ func (o *octets) UnmarshalText(text []byte) (err error) {
 
 // vectors are section "messages" of native_v2.json and what it refers to.
 type vectors struct {
+	Devices map[string]struct {
+		Cert    octets `json:"cert_id"`
+		Ed25519 octets `json:"sign_pub"`
+	} `json:"devices"`
 	Session struct {
 		ID     octets `json:"session_id"`
 		Secret octets `json:"secret"`
@@ -78,14 +85,41 @@ func TestPublishedMessages(t *testing.T) {
 			t.Errorf("message %d: %v", i, err)
 			continue
 		}
-		if c, err := message.ParseContent(content); err != nil || len(c.Body) != 7 || len(b) != v.Messages.Size7 {
-			t.Errorf("message %d: content: %v", i, err)
+		place := &message.Place{Session: id, Chain: m.Chain, Counter: m.Counter}
+		v.checkContent(t, content, place)
+		if len(b) != v.Messages.Size7 {
+			t.Errorf("message %d has %d bytes", i, len(b))
 		}
 		r := sha256.Sum256(fmt.Appendf(nil, "e2ee-proto-vector/msg/r%d", i))
-		again, err := message.Seal(nil, &message.Place{Session: id, Chain: m.Chain, Counter: m.Counter}, prk, r[:], content)
+		again, err := message.Seal(nil, place, prk, r[:], content)
 		if err != nil || !bytes.Equal(again, b) {
 			t.Errorf("message %d: sealed as something else: %v", i, err)
 		}
+	}
+}
+
+// checkContent verifies signed content at its place.
+func (v *vectors) checkContent(t *testing.T, b []byte, at *message.Place) {
+	t.Helper()
+	c, err := message.ParseContent(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sender := ""
+	for name, d := range v.Devices {
+		if bytes.Equal(d.Cert, c.Sender[:]) {
+			sender = name
+		}
+	}
+	signer, err := cose.NewVerifier(ed25519.PublicKey(v.Devices[sender].Ed25519), c.Sender[:])
+	if err != nil {
+		t.Fatalf("content of %q: %v", sender, err)
+	}
+	if _, err := signer.Verify1(b, cose.Context{Type: wire.LabelContent, AAD: at.ContentAAD(c.Sender)}); err != nil {
+		t.Errorf("counter %d: %v", at.Counter, err)
+	}
+	if len(c.Body) != 7 {
+		t.Errorf("counter %d: body of %d bytes", at.Counter, len(c.Body))
 	}
 }
 
