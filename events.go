@@ -74,16 +74,27 @@ type messageFields struct {
 	Body         []byte      `cbor:"7,keyasint"`
 	Counter      uint64      `cbor:"8,keyasint"`
 	Skipped      uint64      `cbor:"9,keyasint"`
-	AlsoRead     []Reader    `cbor:"10,keyasint"`
+	AlsoRead     []reader    `cbor:"10,keyasint"`
+}
+
+// reader is a Reader as an array.
+type reader struct {
+	_      struct{} `cbor:",toarray"`
+	User   string
+	Device device.ID
 }
 
 const maxStoredMessage = 2 << 20
 
 func (e *Event) bytes() ([]byte, error) {
-	return wire.Marshal(messageFields{
+	f := messageFields{
 		Conversation: e.Conversation, User: e.User, Device: e.Device, Message: e.Message, Sent: uint64(max(0, e.Sent.Unix())),
-		Type: e.Type, Body: e.Body, Counter: e.Counter, Skipped: e.Skipped, AlsoRead: e.AlsoRead,
-	})
+		Type: e.Type, Body: e.Body, Counter: e.Counter, Skipped: e.Skipped,
+	}
+	for _, r := range e.AlsoRead {
+		f.AlsoRead = append(f.AlsoRead, reader{User: r.User, Device: r.Device})
+	}
+	return wire.Marshal(f)
 }
 
 // readEvent is a message of the inbox, which was given out before.
@@ -92,9 +103,13 @@ func readEvent(id itemID, b []byte) (Event, error) {
 	if err := wire.Unmarshal("sotto: message in the inbox", b, maxStoredMessage, &f); err != nil {
 		return Event{}, err
 	}
-	return Event{
+	e := Event{
 		ID: id, Kind: KindMessage, Conversation: f.Conversation, User: f.User, Device: f.Device, Message: f.Message,
 		Sent: time.Unix(int64(f.Sent), 0), Type: f.Type, Body: f.Body, Counter: f.Counter, Skipped: f.Skipped,
-		AlsoRead: f.AlsoRead, Again: true,
-	}, nil
+		Again: true,
+	}
+	for _, r := range f.AlsoRead {
+		e.AlsoRead = append(e.AlsoRead, Reader{r.User, r.Device})
+	}
+	return e, nil
 }
