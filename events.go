@@ -57,7 +57,7 @@ type Need struct {
 	LogOf   string // fetch this user's log from entry FromSeq on and give it to Receive; for a user who is not a contact yet, all of it to Trust
 	FromSeq uint64
 	KeysOf  string // fetch the device-keys of this user's devices and give them to Receive
-	Request []byte // send this to devices of whoever sent the message, first of all to the one that did
+	Request []byte // send this to devices of whoever the server says the message came from, or of all contacts; own ones may answer, too
 }
 
 // inputID names an input.

@@ -172,14 +172,3 @@ func (v *view) overtaken(entry []byte) error {
 	}
 	return nil
 }
-
-// noteUser lists a user who is pinned for the first time.
-func (v *view) noteUser(name string) error {
-	var next uint64
-	err := v.tx.Range(store.Name{Room: roomUsers}, func(seq uint64, _ []byte) error {
-		next = seq + 1
-		return nil
-	})
-	v.tx.Put(store.Name{Room: roomUsers, Seq: next}, []byte(name))
-	return err
-}

@@ -23,7 +23,8 @@ const (
 	ParcelMessage  ParcelKind = "message"  // to devices
 )
 
-// Parcel is something to be sent.
+// Parcel is something to be sent. Device IDs are random, and unique among honest users: a server that finds its queues by
+// them alone refuses a log entry which brings in an ID that another user's device has.
 type Parcel struct {
 	ID   [32]byte // SHA-256 of Data
 	Kind ParcelKind

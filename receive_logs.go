@@ -1,7 +1,6 @@
 package sotto
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"crypto/sha256"
@@ -143,91 +142,4 @@ func (g *grownLog) apply(v *view, in *input) error {
 		return fmt.Errorf("sotto: log of a user: %w", fault.LogFork)
 	}
 	return nil
-}
-
-// Contact is a user whose log is pinned, the own one included.
-type Contact struct {
-	_       [0]func()
-	account *Account
-	user    string
-	root    device.Hash
-}
-
-// User returns the contact's user ID.
-func (c *Contact) User() string { return c.user }
-
-// Root returns the contact's identity, together with the user ID: the hash of the first entry of the log.
-func (c *Contact) Root() device.Hash { return c.root }
-
-// Trust verifies the whole log of a user, as the server has it, and pins it: first contact is trust on first use, until
-// people compare their numbers. The log of somebody who is pinned already must extend the pin: fewer entries are
-// fault.Rollback, another first one is fault.IdentityChanged, a second branch is fault.LogFork, and nothing is sent to that
-// user until a recovery decides it. Envelopes that waited for this log come out of the next Receive, which may be empty.
-func (a *Account) Trust(ctx context.Context, user string, log [][]byte) (*Contact, error) {
-	var c *Contact
-	err := a.retry(func() error {
-		p, err := a.pinned(ctx, user)
-		if err != nil {
-			return err
-		}
-		var base *device.Log
-		if p != nil {
-			base = p.log
-		}
-		g, failed := grow(user, base, 0, log)
-		if failed != nil && g.fork == nil {
-			return failed
-		}
-		if base == nil && user == a.user {
-			return fmt.Errorf("sotto: the own log goes to Receive: %w", fault.Misuse)
-		}
-		err = a.update(ctx, func(v *view) error {
-			_, err := g.apply(v)
-			return err
-		})
-		if err == nil {
-			err = failed
-		}
-		if err == nil {
-			c = &Contact{account: a, user: user, root: g.log.Pin().Root}
-		}
-		return err
-	})
-	return c, err
-}
-
-// Contact returns somebody who is pinned, fault.UntrustedSigner for somebody who is not. Oneself is a contact, too.
-func (a *Account) Contact(ctx context.Context, user string) (*Contact, error) {
-	p, err := a.pinned(ctx, user)
-	if err != nil {
-		return nil, err
-	}
-	if p == nil {
-		return nil, fmt.Errorf("sotto: no contact: %w", fault.UntrustedSigner)
-	}
-	return &Contact{account: a, user: user, root: p.fields.Root}, nil
-}
-
-// Log returns the log of the contact as it is pinned, entries in order.
-func (c *Contact) Log(ctx context.Context) ([][]byte, error) {
-	if c == nil {
-		return nil, fmt.Errorf("sotto: no contact: %w", fault.Misuse)
-	}
-	var entries [][]byte
-	err := c.account.view(ctx, func(v *view) error {
-		entries = nil
-		return v.tx.Range(logName(c.user, 0), func(_ uint64, entry []byte) error {
-			entries = append(entries, bytes.Clone(entry))
-			return nil
-		})
-	})
-	return entries, err
-}
-
-func (a *Account) pinned(ctx context.Context, user string) (p *pinned, err error) {
-	err = a.view(ctx, func(v *view) (err error) {
-		p, err = v.user(user)
-		return err
-	})
-	return p, err
 }
