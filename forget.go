@@ -7,15 +7,24 @@ import (
 	"github.com/sottokit/sotto/session"
 )
 
-// Forget erases a conversation from this device: its sessions, and what waits in the inbox and the outbox. Nothing that was
-// sealed before can be read here any more. The contact stays, and a new message begins a new session.
+// Forget erases a conversation from this device: what waits in the inbox and the outbox, and the sessions that are over, so
+// that nothing which was sealed in those can be read here any more. Sessions on which a member may still send stay until
+// they are over, for what is to come. The contact stays.
 func (a *Account) Forget(ctx context.Context, c *Conversation) error {
 	if c == nil || c.account != a {
 		return errNoConversation
 	}
 	var closed []session.ID
-	err := a.update(ctx, func(v *view) (err error) {
-		if closed, err = session.Forget(v.tx, c.place.ID); err != nil {
+	err := a.update(ctx, func(v *view) error {
+		logs, err := v.members(c.place)
+		if err != nil {
+			return err
+		}
+		r, err := roster(c.place, logs)
+		if err != nil {
+			return err
+		}
+		if closed, err = session.Forget(v.tx, c.place, r.Hash(), v.now()); err != nil {
 			return err
 		}
 		return v.forgetQueues(c.place.ID)

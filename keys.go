@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/sottokit/sotto/device"
 	"github.com/sottokit/sotto/fault"
@@ -85,13 +86,14 @@ func (v *view) acceptKey(l *device.Log, id device.ID, deviceKey []byte) error {
 	if err != nil {
 		return err
 	}
+	own := id == v.Account.device
+	if own {
+		last = nil // this device knows its keys: what it does not know is newer, or older than what it keeps
+	}
 	m, err := l.AcceptKey(id, deviceKey, last)
 	if errors.Is(err, fault.TooFarAhead) {
 		v.tx.Put(keyName(roomWaiting, l.User(), id), deviceKey)
 		return err
-	}
-	if errors.Is(err, fault.Rollback) && id == v.Account.device {
-		return nil // the server has not got the newest one yet
 	}
 	if err != nil {
 		return err
@@ -100,11 +102,21 @@ func (v *view) acceptKey(l *device.Log, id device.ID, deviceKey []byte) error {
 	if last != nil && *last == m.Seen() {
 		return nil
 	}
-	if id == v.Account.device {
-		return v.renew(l, deviceKey)
+	if own {
+		return v.recognizeKey(l, m)
 	}
 	v.tx.Put(keyName(roomKey, l.User(), id), keyBytes(m))
 	return v.repairLeft(m)
+}
+
+// recognizeKey looks at what the server shows as the key of this device. Another key than its own, of the present generation
+// or a later one, was made in a time that the store does not know.
+func (v *view) recognizeKey(l *device.Log, m *device.MessagingKey) error {
+	keys, err := v.keys()
+	if err != nil || slices.Contains(keys.KeyIDs(), m.ID()) || m.Seen().Gen < keys.Generation() {
+		return err
+	}
+	return v.renew(l, m.Bytes())
 }
 
 // renew is for a store that was put back to an earlier state: the server shows a device-key of this device that is not

@@ -7,6 +7,7 @@ import (
 
 	"github.com/sottokit/sotto/device"
 	"github.com/sottokit/sotto/fault"
+	"github.com/sottokit/sotto/session"
 	"github.com/sottokit/sotto/store"
 )
 
@@ -73,7 +74,39 @@ func (g *grown) apply(v *view) ([]Event, error) {
 		return nil, err
 	}
 	v.tx.AfterCommit(func() { v.known.setLog(g.log) })
+	if err := g.closeParted(v); err != nil {
+		return nil, err
+	}
 	return g.follow(v)
+}
+
+// closeParted closes the sessions that name an entry of a branch which lost: their rosters can never be computed again.
+func (g *grown) closeParted(v *view) error {
+	if g.base == nil || g.log.Holds(g.base.Pin()) == nil {
+		return nil
+	}
+	me, err := v.me()
+	if err != nil {
+		return err
+	}
+	return v.eachUser(func(name string, p *pinned) error {
+		if name != g.user && g.user != v.Account.user {
+			return nil
+		}
+		place, err := direct(v.Account.user, me.fields.Root, name, p.fields.Root)
+		if err != nil {
+			return err
+		}
+		open, err := session.List(v.tx, place.ID)
+		for _, s := range open {
+			resumed, failed := v.resume(s.ID)
+			resumed.Destroy()
+			if errors.Is(failed, fault.UnknownSession) {
+				err = errors.Join(err, session.Close(v.tx, s.ID))
+			}
+		}
+		return err
+	})
 }
 
 // putEntries stores what is new. Entries of a branch that lost are deleted.

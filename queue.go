@@ -61,12 +61,12 @@ func (q queue) put(tx *store.Tx, id itemID, value []byte) error {
 
 // fit drops the oldest items until the others fit, but not the newest.
 func (q queue) fit(tx *store.Tx, e ends, newest itemID) error {
-	if (q.limit == 0 || e.count <= q.limit) && (q.size == 0 || e.size <= q.size) {
+	if q.fits(e) {
 		return nil
 	}
 	var old []itemID
 	err := q.each(tx, func(id itemID, value []byte) error {
-		if e.count <= q.limit && e.size <= q.size || id == newest {
+		if q.fits(e) || id == newest {
 			return errEnough
 		}
 		e.count, e.size = e.count-1, e.size-uint64(len(value))
@@ -82,6 +82,10 @@ func (q queue) fit(tx *store.Tx, e ends, newest itemID) error {
 		}
 	}
 	return nil
+}
+
+func (q queue) fits(e ends) bool {
+	return (q.limit == 0 || e.count <= q.limit) && (q.size == 0 || e.size <= q.size)
 }
 
 // get returns an item.

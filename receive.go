@@ -109,6 +109,7 @@ type batch struct {
 	keys     *device.Keys
 	sessions map[session.Prefix][]*session.Session
 	accepted []*session.Session // by this batch
+	grown    []*input           // log entries, in the order in which they follow each other
 	asked    map[session.Prefix][]byte
 	extra    []Event
 }
@@ -232,7 +233,12 @@ func (b *batch) start(ctx context.Context) error {
 // apply writes everything in one transaction: logs first, then keys, sessions, messages and requests.
 func (b *batch) apply(v *view) error {
 	b.extra = nil
-	for _, k := range []Kind{KindLog, KindKey, KindSession, KindMessage, KindRequest} {
+	for _, in := range b.grown {
+		if err := b.applyOne(v, in); err != nil {
+			return err
+		}
+	}
+	for _, k := range []Kind{KindKey, KindSession, KindMessage, KindRequest} {
 		for _, in := range b.inputs {
 			if in.event.Kind != k {
 				continue

@@ -78,7 +78,7 @@ func (k *receivedKey) apply(v *view, in *input) error {
 	err = v.acceptKey(p.log, r.ID(), in.data)
 	if errors.Is(err, fault.TooFarAhead) { // kept, until the log has grown
 		in.event.Why = fault.TooFarAhead
-		in.event.Needs = []Need{{LogOf: k.user}}
+		in.event.Needs = []Need{{LogOf: k.user, FromSeq: p.log.Pin().Seq + 1}}
 		return nil
 	}
 	return err
@@ -98,6 +98,9 @@ func (*receivedRequest) apply(v *view, in *input) error {
 		return fmt.Errorf("sotto: request of somebody who is no contact: %w", fault.UntrustedSigner)
 	}
 	r, err := session.ReadRequest(in.data, p.log, nil)
+	if errors.Is(err, fault.TooFarAhead) {
+		in.event.Needs = []Need{{LogOf: in.event.User, FromSeq: p.log.Pin().Seq + 1}}
+	}
 	if err != nil {
 		return err
 	}

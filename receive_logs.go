@@ -75,7 +75,13 @@ func (b *batch) growUser(user string, root *device.Hash, entries []entryInput) {
 			entries = entries[1:] // held already
 			continue
 		}
-		if base == nil && (entries[0].seq > 0 || sha256.Sum256(entries[0].data) != *root) {
+		if base == nil && entries[0].seq > 0 {
+			entries[0].refuse(fmt.Errorf("sotto: own log from its middle on: %w", fault.TooFarAhead))
+			entries[0].event.Needs = []Need{{LogOf: user}}
+			entries = entries[1:]
+			continue
+		}
+		if base == nil && sha256.Sum256(entries[0].data) != *root {
 			entries[0].refuse(fmt.Errorf("sotto: own log of another root than the one this device was told: %w", fault.IdentityChanged))
 			entries = entries[1:]
 			continue
@@ -83,19 +89,24 @@ func (b *batch) growUser(user string, root *device.Hash, entries []entryInput) {
 		g, used, err := growRun(user, base, entries)
 		switch {
 		case g.fork != nil:
-			entries[0].ready = &grownLog{b, g}
-			entries[0].event.Why = fault.LogFork
+			b.grew(entries[0].input, g)
 		case err != nil:
 			entries[0].refuse(err)
 			if errors.Is(err, fault.TooFarAhead) {
 				entries[0].event.Needs = []Need{{LogOf: user, FromSeq: missingFrom(base, entries[0].seq)}}
 			}
 		default:
-			entries[0].ready = &grownLog{b, g}
+			b.grew(entries[0].input, g)
 			b.logs[user] = g.log
 		}
 		entries = entries[used:]
 	}
+}
+
+// grew notes what became of a log. It is applied in this order, whatever the order of the inputs.
+func (b *batch) grew(in *input, g *grown) {
+	in.ready = &grownLog{b, g}
+	b.grown = append(b.grown, in)
 }
 
 // missingFrom is where to fetch a log from, when an entry does not follow what is held.
@@ -139,7 +150,7 @@ func (g *grownLog) apply(v *view, in *input) error {
 		g.b.extra = append(g.b.extra, e)
 	}
 	if g.fork != nil {
-		return fmt.Errorf("sotto: log of a user: %w", fault.LogFork)
+		in.event.Why = fault.LogFork // not an error: the evidence is kept
 	}
 	return nil
 }

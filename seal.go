@@ -70,7 +70,7 @@ var errNoConversation = fmt.Errorf("sotto: no conversation: %w", fault.Misuse)
 // retry runs f until the store stood still meanwhile.
 func (a *Account) retry(f func() error) error {
 	for range maxTries {
-		if a == nil || a.locked.Load() {
+		if a == nil || a.db == nil || a.locked.Load() {
 			return errLocked
 		}
 		err := f()
@@ -297,6 +297,21 @@ func (v *view) send(place *session.Conversation, r *device.Roster, o *session.Op
 
 // session returns an open session, fault.UnknownSession for one that is not.
 func (v *view) session(id session.ID) (*session.Session, error) {
+	if s := v.known.session(id); s != nil {
+		if _, open, err := session.Statement(v.tx, id); err != nil || open {
+			return s, err
+		}
+	}
+	s, err := v.resume(id)
+	if err != nil {
+		return nil, err
+	}
+	return v.known.keep(s), nil
+}
+
+// resume makes an open session again from what is stored. A session whose logs have gone over to another branch cannot be
+// made: fault.UnknownSession, too.
+func (v *view) resume(id session.ID) (*session.Session, error) {
 	statement, open, err := session.Statement(v.tx, id)
 	if err != nil {
 		return nil, err
@@ -304,9 +319,6 @@ func (v *view) session(id session.ID) (*session.Session, error) {
 	defer clear(statement)
 	if !open {
 		return nil, fmt.Errorf("sotto: %w", fault.UnknownSession)
-	}
-	if s := v.known.session(id); s != nil {
-		return s, nil
 	}
 	users, err := session.Users(statement)
 	if err != nil {
@@ -318,10 +330,9 @@ func (v *view) session(id session.ID) (*session.Session, error) {
 	}
 	s, err := session.Resume(statement, logs)
 	if err != nil {
-		// A log of a member went over to the branch that a recovery chose, and the session is of the other one.
 		return nil, fmt.Errorf("sotto: %w (%v)", fault.UnknownSession, err)
 	}
-	return v.known.keep(s), nil
+	return s, nil
 }
 
 // sealTo seals a session once more, for one device, and puts that into the outbox.

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/sottokit/sotto/device"
 	"github.com/sottokit/sotto/store"
@@ -98,21 +99,37 @@ func forgetPast(tx *store.Tx, now uint64) error {
 	return err
 }
 
-// Forget closes every session of a conversation and returns which ones. Their IDs are remembered: nothing that was sealed
-// before is opened again.
-func Forget(tx *store.Tx, conversation device.Hash) ([]ID, error) {
-	b, _, err := tx.Get(nameOf(roomOf, conversation[:]))
+// Forget closes every session of a conversation that nobody sends on any more, and returns which ones. Those that Best
+// may choose, on some device of the roster, stay until they are over: what is sent on them from now on could not be read
+// otherwise. The IDs of closed ones are remembered: they are never opened again.
+func Forget(tx *store.Tx, c *Conversation, roster device.Hash, now time.Time) (closed []ID, err error) {
+	b, _, err := tx.Get(nameOf(roomOf, c.ID[:]))
 	if err != nil {
 		return nil, err
 	}
-	all := ids(b, openingSize)
-	for _, id := range all {
+	a, err := readAccount(tx)
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range ids(b, openingSize) {
+		s, err := readState(tx, id)
+		if err != nil {
+			return nil, err
+		}
+		s.Era = a.Era // the era is this device's own: others do not know that it was put back
+		if s.usable(a, c, roster, unix(now)) == None {
+			continue
+		}
 		if err := end(tx, id); err != nil {
 			return nil, err
 		}
+		closed = append(closed, id)
 	}
-	return all, nil
+	return closed, nil
 }
+
+// Close closes a session before its time: one that can never be used again.
+func Close(tx *store.Tx, id ID) error { return end(tx, id) }
 
 // makeRoom closes what a new session pushes out: the oldest one of the same device when that has its share, else, when the
 // conversation is full, the oldest one of the user who has most. So nobody pushes out what others began.
