@@ -116,12 +116,9 @@ func create(
 // Unlock opens the account in a store with one of its secrets. A wrong one is fault.WrongSecret, a store without an account
 // fault.Misuse, one of a newer version fault.UnsupportedVersion.
 func Unlock(ctx context.Context, b store.Backend, o *Options, s *lockbox.Secret) (*Account, error) {
-	header, found, err := store.Header(ctx, b)
+	header, err := readHeader(ctx, b)
 	if err != nil {
 		return nil, err
-	}
-	if !found {
-		return nil, fmt.Errorf("sotto: the store holds no account: %w", fault.Misuse)
 	}
 	box, err := lockbox.Parse(header, owner)
 	if err != nil {
@@ -160,5 +157,5 @@ func newAccount(ctx context.Context, b store.Backend, root *cose.Key, o Options)
 	if err != nil {
 		return nil, err
 	}
-	return &Account{redacted: secret.Redact("sotto.Account", root.ID()), now: o.Now, policy: o.Policy, db: db}, nil
+	return &Account{redacted: secret.Redact("sotto.Account", root.ID()), now: o.Now, policy: o.Policy, backend: b, db: db}, nil
 }

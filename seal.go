@@ -69,16 +69,19 @@ var errNoConversation = fmt.Errorf("sotto: no conversation: %w", fault.Misuse)
 
 // retry runs f until the store stood still meanwhile.
 func (a *Account) retry(f func() error) error {
+	var err error
 	for range maxTries {
 		if a == nil || a.db == nil || a.locked.Load() {
 			return errLocked
 		}
-		err := f()
-		if !errors.Is(err, errStale) && !errors.Is(err, fault.DestroyedKey) { // of a key or session that was replaced meanwhile
+		if err = f(); !errors.Is(err, errStale) && !errors.Is(err, fault.DestroyedKey) { // a key that was replaced meanwhile
 			return err
 		}
 	}
-	return fmt.Errorf("sotto: others changed the store %d times: %w", maxTries, fault.StoreConflict)
+	if errors.Is(err, errStale) {
+		return fmt.Errorf("sotto: others changed the store %d times: %w", maxTries, fault.StoreConflict)
+	}
+	return err
 }
 
 // sealedBefore returns the parcels of a message that was sealed before, not nil but empty when all are delivered.

@@ -76,12 +76,13 @@ func (o *Options) withDefaults() Options {
 type Account struct {
 	_ [0]func()
 	redacted
-	user   string
-	device device.ID
-	now    func() time.Time
-	policy session.Policy
-	db     *store.DB
-	chains session.Chains
+	user    string
+	device  device.ID
+	now     func() time.Time
+	policy  session.Policy
+	backend store.Backend
+	db      *store.DB
+	chains  session.Chains
 
 	// use is held for reading by whoever uses a key or a session out of known, and for writing by whoever destroys one.
 	use    sync.RWMutex
