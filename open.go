@@ -25,7 +25,10 @@ var owner = []byte("sotto account")
 //
 // The log and the first device-key wait in the outbox for the server.
 func Create(ctx context.Context, b store.Backend, user string, o *Options, secrets ...*lockbox.Secret) (*Account, error) {
-	all := o.withDefaults()
+	all, err := o.complete()
+	if err != nil {
+		return nil, err
+	}
 	keys, err := device.Generate(user, device.Classical, all.Now())
 	if err != nil {
 		return nil, err
@@ -52,7 +55,10 @@ func Create(ctx context.Context, b store.Backend, user string, o *Options, secre
 // it: Contact.Root of that device's own contact. Record then goes to that device, for Admit, and this one is ready when
 // Receive has brought the own log with it in.
 func Join(ctx context.Context, b store.Backend, user string, root device.Hash, o *Options, secrets ...*lockbox.Secret) (*Account, error) {
-	all := o.withDefaults()
+	all, err := o.complete()
+	if err != nil {
+		return nil, err
+	}
 	keys, err := device.Generate(user, device.Classical, all.Now())
 	if err != nil {
 		return nil, err
@@ -116,6 +122,10 @@ func create(
 // Unlock opens the account in a store with one of its secrets. A wrong one is fault.WrongSecret, a store without an account
 // fault.Misuse, one of a newer version fault.UnsupportedVersion.
 func Unlock(ctx context.Context, b store.Backend, o *Options, s *lockbox.Secret) (*Account, error) {
+	all, err := o.complete()
+	if err != nil {
+		return nil, err
+	}
 	header, err := readHeader(ctx, b)
 	if err != nil {
 		return nil, err
@@ -129,7 +139,7 @@ func Unlock(ctx context.Context, b store.Backend, o *Options, s *lockbox.Secret)
 		return nil, err
 	}
 	defer root.Destroy()
-	a, err := newAccount(ctx, b, root, o.withDefaults())
+	a, err := newAccount(ctx, b, root, all)
 	if err != nil {
 		return nil, err
 	}

@@ -48,7 +48,7 @@ type Options struct {
 	// Now is the one clock; nil is time.Now.
 	Now func() time.Time
 
-	// Policy says how long a session serves; the zero value is session.DefaultPolicy.
+	// Policy says how long a session serves; the zero value is session.DefaultPolicy. One out of range is fault.Misuse.
 	Policy session.Policy
 
 	// Recovery is the printed recovery key. Create puts it into the user's log; as a way to unlock it is given to Create as a
@@ -56,8 +56,8 @@ type Options struct {
 	Recovery *recovery.Key
 }
 
-// withDefaults returns the options with nothing left out.
-func (o *Options) withDefaults() Options {
+// complete returns the options with nothing left out.
+func (o *Options) complete() (Options, error) {
 	var all Options
 	if o != nil {
 		all = *o
@@ -68,7 +68,7 @@ func (o *Options) withDefaults() Options {
 	if all.Policy == (session.Policy{}) {
 		all.Policy = session.DefaultPolicy()
 	}
-	return all
+	return all, all.Policy.Check()
 }
 
 // Account is this device's part of a user's account, unlocked. It is safe for concurrent use; what changes something takes

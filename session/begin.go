@@ -22,7 +22,8 @@ type Policy struct {
 // DefaultPolicy is 100 messages and seven days.
 func DefaultPolicy() Policy { return Policy{100, 7 * 24 * time.Hour} }
 
-func (p Policy) check() error {
+// Check refuses a policy out of range: fault.Misuse.
+func (p Policy) Check() error {
 	age := seconds(p.MaxAge)
 	if p.MaxMessages < 1 || p.MaxMessages > envelope.MaxMessages || p.MaxAge < 0 || p.MaxAge%time.Second != 0 ||
 		age < envelope.MinAge || age > envelope.MaxAge {
@@ -41,7 +42,7 @@ func Begin(me *device.Keys, c *Conversation, p Policy, prev *ID, now time.Time, 
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	if err := p.check(); err != nil {
+	if err := p.Check(); err != nil {
 		return nil, err
 	}
 	created, err := timestamp(now)
