@@ -24,7 +24,7 @@ func (a *Account) Forget(ctx context.Context, c *Conversation) error {
 		if err != nil {
 			return err
 		}
-		if closed, err = session.Forget(v.tx, c.place, r.Hash(), v.now()); err != nil {
+		if closed, err = session.Forget(v.tx, c.place, r, v.now()); err != nil {
 			return err
 		}
 		return v.forgetQueues(c.place.ID)

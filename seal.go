@@ -126,7 +126,7 @@ func (v *view) withEnvelopes(message *parcelFields) ([]Parcel, error) {
 
 // begun is a session that was prepared, and the state of the store that it was prepared for.
 type begun struct {
-	roster  device.Hash
+	roster  device.Hash      // Roster.Version
 	session *session.Session // nil when one that is there serves
 	seal    []byte           // its envelope, nil when no device has a key
 	to      []device.ID
@@ -157,8 +157,8 @@ func (a *Account) prepareSession(ctx context.Context, place *session.Conversatio
 		if err != nil {
 			return err
 		}
-		b.roster = r.Hash()
-		_, why, err := session.Best(v.tx, place, b.roster, v.now())
+		b.roster = r.Version()
+		_, why, err := session.Best(v.tx, place, r, v.now())
 		if due = why != session.None; err != nil || !due {
 			return err
 		}
@@ -238,10 +238,10 @@ func (v *view) seal(place *session.Conversation, b *begun, m *session.Content, t
 	if err != nil {
 		return nil, err
 	}
-	if r.Hash() != b.roster {
+	if r.Version() != b.roster {
 		return nil, errStale
 	}
-	id, why, err := session.Best(v.tx, place, b.roster, v.now())
+	id, why, err := session.Best(v.tx, place, r, v.now())
 	if err != nil {
 		return nil, err
 	}

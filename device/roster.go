@@ -18,6 +18,7 @@ type Roster struct {
 	heads   []Head
 	certs   []CertID // ascending
 	records map[CertID]*Record
+	changed map[string]uint64 // by user: the newest log entry that changed a device
 	suite   Suite
 }
 
@@ -36,7 +37,7 @@ func NewRoster(conversation Hash, epoch uint64, logs ...*Log) (*Roster, error) {
 	if len(logs) > MaxHeads {
 		return nil, fmt.Errorf("device: roster of %d users: %w", len(logs), fault.OverLimit)
 	}
-	r := &Roster{records: map[CertID]*Record{}, suite: Hybrid}
+	r := newRoster()
 	for _, l := range logs {
 		if l == nil || len(l.hashes) == 0 {
 			return nil, fmt.Errorf("device: roster with a log that is none: %w", fault.Misuse)
@@ -55,9 +56,14 @@ func NewRoster(conversation Hash, epoch uint64, logs ...*Log) (*Roster, error) {
 	return r, nil
 }
 
+func newRoster() *Roster {
+	return &Roster{records: map[CertID]*Record{}, changed: map[string]uint64{}, suite: Hybrid}
+}
+
 // add takes in a log as it was at one of its entries.
 func (r *Roster) add(l *Log, at Pin) {
 	r.heads = append(r.heads, Head{l.user, at})
+	r.changed[l.user] = l.changedAt(at.Seq)
 	for record := range l.activeAt(at.Seq) {
 		r.certs = append(r.certs, record.cert)
 		r.records[record.cert] = record
@@ -97,6 +103,17 @@ func (r *Roster) String() string {
 
 // Hash stands for the conversation, the epoch and every device.
 func (r *Roster) Hash() Hash { return r.hash }
+
+// Version stands for the same and for every change that led there: when a device came and went again, the Hash is what it
+// was before, and the Version is not.
+func (r *Roster) Version() Hash {
+	b := wire.AppendBytes(wire.AppendHead(nil, wire.MajorArray, 2), r.hash[:])
+	b = wire.AppendHead(b, wire.MajorArray, uint64(len(r.heads)))
+	for _, h := range r.heads {
+		b = wire.AppendHead(b, wire.MajorUint, r.changed[h.User])
+	}
+	return hash(b)
+}
 
 // Heads returns up to where each user's log counts, ascending by user ID.
 func (r *Roster) Heads() []Head { return slices.Clone(r.heads) }

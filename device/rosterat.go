@@ -17,7 +17,7 @@ func RosterAt(conversation Hash, epoch uint64, heads []Head, logs map[string]*Lo
 	if len(heads) > MaxHeads {
 		return nil, fmt.Errorf("device: roster of %d users: %w", len(heads), fault.OverLimit)
 	}
-	r := &Roster{records: map[CertID]*Record{}, suite: Hybrid}
+	r := newRoster()
 	for i, h := range heads {
 		if i > 0 && heads[i-1].User >= h.User {
 			return nil, fmt.Errorf("device: roster: heads do not ascend by user: %w", fault.Malformed)
@@ -56,6 +56,24 @@ func (l *Log) activeAt(seq uint64) func(yield func(*Record) bool) {
 			}
 		}
 	}
+}
+
+// changedAt is the newest entry up to seq that brought in, renewed or ended a device.
+func (l *Log) changedAt(seq uint64) (newest uint64) {
+	for _, m := range l.members {
+		if m.admitted > seq {
+			break
+		}
+		was := m.current
+		for was.seq > seq {
+			was = was.before
+		}
+		newest = max(newest, was.seq)
+		if m.ended <= seq {
+			newest = max(newest, m.ended)
+		}
+	}
+	return newest
 }
 
 // Holds reports that the log has the entry of a pin: nil if entry p.Seq is p.Head and the root p.Root. Another root is

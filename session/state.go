@@ -44,7 +44,7 @@ const (
 // state is what changes of an open session, and what choosing one needs.
 type state struct {
 	Conversation device.Hash  `cbor:"1,keyasint"`
-	Roster       device.Hash  `cbor:"2,keyasint"`
+	Roster       device.Hash  `cbor:"2,keyasint"` // Roster.Version
 	Group        *device.Hash `cbor:"3,keyasint"` // the statement's state
 	User         string       `cbor:"4,keyasint"` // of the sender
 	Device       device.ID    `cbor:"5,keyasint"` // of the sender
@@ -107,7 +107,7 @@ func Keep(tx *store.Tx, s *Session, now time.Time) (fresh bool, err error) {
 	}
 	conversation := s.Conversation()
 	st := &state{
-		Conversation: conversation, Roster: s.Roster().Hash(), Group: s.State(), User: from.User(), Device: from.ID(),
+		Conversation: conversation, Roster: s.Roster().Version(), Group: s.State(), User: from.User(), Device: from.ID(),
 		Created: unix(s.Created()), Opened: unix(now), MaxMessages: s.Policy().MaxMessages,
 		MaxAge: uint64(s.Policy().MaxAge / time.Second), Era: a.Era,
 	}
@@ -167,8 +167,7 @@ func Find(tx *store.Tx, p Prefix) ([]ID, error) {
 type Status struct {
 	ID           ID
 	Conversation device.Hash
-	Roster       device.Hash // Roster.Hash
-	User         string      // whose device made it
+	User         string // whose device made it
 	Device       device.ID
 	Created      time.Time // by that device's clock
 	Opened       time.Time
@@ -188,7 +187,7 @@ func List(tx *store.Tx, conversation device.Hash) ([]Status, error) {
 			return nil, err
 		}
 		all = append(all, Status{
-			ID: id, Conversation: s.Conversation, Roster: s.Roster, User: s.User, Device: s.Device,
+			ID: id, Conversation: s.Conversation, User: s.User, Device: s.Device,
 			Created: timeOf(s.Created), Opened: timeOf(s.Opened), Messages: s.Count,
 		})
 	}
@@ -217,10 +216,11 @@ func (r Reason) String() string {
 	return words[r]
 }
 
-// Best returns the session to send the next message on: of all that have this roster and state, are neither used up nor
-// too old, the one with the smallest ID, so that devices which began sessions at the same time settle on one without a
-// word. If there is none it says why, and the caller begins a new one.
-func Best(tx *store.Tx, c *Conversation, roster device.Hash, now time.Time) (best ID, why Reason, err error) {
+// Best returns the session to send the next message on: of all that were made for these devices and this state, with no
+// device that came or went since, and are neither used up nor too old, the one with the smallest ID, so that devices which
+// began sessions at the same time settle on one without a word. If there is none it says why, and the caller begins a new
+// one. roster is that of the members' logs as they are.
+func Best(tx *store.Tx, c *Conversation, roster *device.Roster, now time.Time) (best ID, why Reason, err error) {
 	b, _, err := tx.Get(nameOf(roomOf, c.ID[:]))
 	if err != nil {
 		return ID{}, 0, err
@@ -230,12 +230,13 @@ func Best(tx *store.Tx, c *Conversation, roster device.Hash, now time.Time) (bes
 		return ID{}, 0, err
 	}
 	why = NoSession
+	version := roster.Version()
 	for _, id := range ids(b, openingSize) {
 		s, err := readState(tx, id)
 		if err != nil {
 			return ID{}, 0, err
 		}
-		r := s.usable(a, c, roster, unix(now))
+		r := s.usable(a, c, version, unix(now))
 		if r == None && (why != None || string(id[:]) < string(best[:])) {
 			best, why = id, None
 		} else if why != None {
@@ -247,12 +248,12 @@ func Best(tx *store.Tx, c *Conversation, roster device.Hash, now time.Time) (bes
 
 // usable says why the session is not to be sent on, None if it is. Its sender is not revoked when the roster is the present
 // one, because it is in it.
-func (s *state) usable(a *account, c *Conversation, roster device.Hash, now uint64) Reason {
+func (s *state) usable(a *account, c *Conversation, version device.Hash, now uint64) Reason {
 	same := s.Group == nil && c.State == nil || s.Group != nil && c.State != nil && *s.Group == *c.State
 	switch {
 	case s.Era != a.Era:
 		return Restored
-	case s.Roster != roster || !same:
+	case s.Roster != version || !same:
 		return RosterChanged
 	case s.Count >= s.MaxMessages:
 		return Count

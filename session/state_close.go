@@ -102,7 +102,7 @@ func forgetPast(tx *store.Tx, now uint64) error {
 // Forget closes every session of a conversation that nobody sends on any more, and returns which ones. Those that Best
 // may choose, on some device of the roster, stay until they are over: what is sent on them from now on could not be read
 // otherwise. The IDs of closed ones are remembered: they are never opened again.
-func Forget(tx *store.Tx, c *Conversation, roster device.Hash, now time.Time) (closed []ID, err error) {
+func Forget(tx *store.Tx, c *Conversation, roster *device.Roster, now time.Time) (closed []ID, err error) {
 	b, _, err := tx.Get(nameOf(roomOf, c.ID[:]))
 	if err != nil {
 		return nil, err
@@ -117,7 +117,7 @@ func Forget(tx *store.Tx, c *Conversation, roster device.Hash, now time.Time) (c
 			return nil, err
 		}
 		s.Era = a.Era // the era is this device's own: others do not know that it was put back
-		if s.usable(a, c, roster, unix(now)) == None {
+		if s.usable(a, c, roster.Version(), unix(now)) == None {
 			continue
 		}
 		if err := end(tx, id); err != nil {
