@@ -2,6 +2,7 @@ package sotto
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/sottokit/sotto/device"
@@ -131,8 +132,11 @@ func (v *view) writable(c *session.Conversation) (session.Logs, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := logs[v.Account.user].Standing(keys.Record().Cert()); err != nil {
+	switch err := logs[v.Account.user].Standing(keys.Record().Cert()); {
+	case errors.Is(err, fault.RevokedDevice):
 		return nil, fmt.Errorf("sotto: this device: %w", err)
+	case err != nil:
+		return nil, errNotYet
 	}
 	return logs, nil
 }

@@ -90,7 +90,8 @@ func (v *view) putParcel(p *parcelFields) error {
 }
 
 // Pending returns all parcels that are not delivered, oldest first, byte for byte as they were made. A log entry that this
-// device signed comes first and stays until the own log that comes back has it, or another one at its place.
+// device signed comes first and stays until the own log that comes back has it, or another one at its place. A message that
+// waited for too long is left out until Upkeep has sealed it again.
 func (a *Account) Pending(ctx context.Context) ([]Parcel, error) {
 	var all []Parcel
 	err := a.view(ctx, func(v *view) error {
@@ -102,12 +103,14 @@ func (a *Account) Pending(ctx context.Context) ([]Parcel, error) {
 		if entry := keys.Pending(); entry != nil {
 			all = append(all, Parcel{ID: sha256.Sum256(entry), Kind: ParcelLog, Data: entry})
 		}
-		return outbox.each(v.tx, func(_ itemID, value []byte) error {
-			p, err := readParcel(value)
-			if err == nil {
-				all = append(all, p.parcel())
+		return v.eachParcel(func(p *parcelFields) error {
+			if p.Message != nil { // one that is over would arrive too late: Upkeep seals it again
+				if over, err := session.Over(v.tx, *p.Session, v.now()); err != nil || over {
+					return err
+				}
 			}
-			return err
+			all = append(all, p.parcel())
+			return nil
 		})
 	})
 	if err != nil {

@@ -88,7 +88,7 @@ func (k *receivedKey) apply(v *view, in *input) error {
 type receivedRequest struct{}
 
 // apply answers: a device that is in the roster of an open session, and active, gets it sealed to the messaging key that the
-// request brings.
+// request brings, or a newer one.
 func (*receivedRequest) apply(v *view, in *input) error {
 	p, err := v.user(in.event.User)
 	if err != nil {
@@ -105,7 +105,8 @@ func (*receivedRequest) apply(v *view, in *input) error {
 		return err
 	}
 	in.event.Device = r.From.ID()
-	if err := v.acceptKey(p.log, r.From.ID(), r.Key.Bytes()); err != nil {
+	key, err := v.requestKey(p.log, r)
+	if err != nil {
 		return err
 	}
 	ids, err := session.Find(v.tx, r.Session)
@@ -121,7 +122,7 @@ func (*receivedRequest) apply(v *view, in *input) error {
 		if _, member := s.Roster().Find(r.From.Cert()); !member {
 			continue
 		}
-		if err := v.sealTo(s, r.Key); err != nil {
+		if err := v.sealTo(s, key); err != nil {
 			return err
 		}
 		answered, in.event.Conversation = true, s.Conversation()
@@ -130,4 +131,17 @@ func (*receivedRequest) apply(v *view, in *input) error {
 		return fmt.Errorf("sotto: request for a session that this device cannot give: %w", fault.UnknownSession)
 	}
 	return nil
+}
+
+// requestKey is the messaging key to answer to: the one in the request, or a newer one that the device has published since.
+func (v *view) requestKey(l *device.Log, r *session.Request) (*device.MessagingKey, error) {
+	err := v.acceptKey(l, r.From.ID(), r.Key.Bytes())
+	if !errors.Is(err, fault.Rollback) && !errors.Is(err, fault.SenderReset) {
+		return r.Key, err
+	}
+	newest, failed := v.messagingKey(l, r.From.ID())
+	if newest == nil && failed == nil {
+		return nil, err
+	}
+	return newest, failed
 }

@@ -101,23 +101,33 @@ func (b *batch) open(ctx context.Context, p session.Prefix) (sessions []*session
 	return sessions, nil
 }
 
-// ask lets a message wait for its session, and makes the request that brings it; one for all messages of a session.
+// ask lets a message wait for its session.
 func (b *batch) ask(in *input, p session.Prefix) error {
-	if b.asked[p] == nil {
-		b.use.RLock()
-		defer b.use.RUnlock()
-		request, err := session.Ask(b.keys, p, b.now())
-		if err != nil && !errors.Is(err, fault.Misuse) { // without a messaging key there is nothing to ask for yet
-			return err
-		}
-		b.asked[p] = request
+	request, err := b.request(p)
+	if err != nil {
+		return err
 	}
 	var needs []Need
-	if b.asked[p] != nil {
-		needs = []Need{{Request: b.asked[p]}}
+	if request != nil {
+		needs = []Need{{Request: request}}
 	}
 	in.wait(heldMessages, fault.UnknownSession, needs)
 	return nil
+}
+
+// request asks for a session; one for all messages of it. A device without a messaging key has nothing to ask with yet: nil.
+func (b *batch) request(p session.Prefix) ([]byte, error) {
+	if r, asked := b.asked[p]; asked {
+		return r, nil
+	}
+	b.use.RLock()
+	defer b.use.RUnlock()
+	r, err := session.Ask(b.keys, p, b.now())
+	if err != nil && !errors.Is(err, fault.Misuse) {
+		return nil, err
+	}
+	b.asked[p] = r
+	return r, nil
 }
 
 // alsoRead returns the devices of a session that were revoked since.

@@ -30,7 +30,8 @@ const maxTries = 100
 //
 // Another message under a used id is fault.Misuse, a body of more than MaxBody bytes fault.OverLimit. Nothing is sealed while
 // a member's log has forked (fault.LogFork), while a device of a member knows more of its log than is known here
-// (fault.TooFarAhead: fetch it), and when this device was revoked (fault.RevokedDevice).
+// (fault.TooFarAhead: fetch it), when this device was revoked (fault.RevokedDevice), and before it is in its user's log
+// (fault.Misuse).
 func (c *Conversation) Seal(ctx context.Context, id MessageID, contentType string, body []byte) ([]Parcel, error) {
 	if c == nil || c.account == nil {
 		return nil, errNoConversation

@@ -11,18 +11,16 @@ import (
 // Upkeep does what time asks for; an app calls it about once an hour while it is in contact with its server, and says
 // whether everything that waited there was received. The messaging key is renewed every week, and an old one wiped after a
 // week on line. Sessions close when they are over and nothing waits any more, and their secrets are erased. A message that
-// waits in the outbox longer than its session lives is sealed again for whoever has not got it: its Parcel is another one
-// then, and who got both sees the same Message ID twice.
+// waits in the outbox until a day after its session's age is sealed again for whoever has not got it: its Parcel is another
+// one then, and who got both sees the same Message ID twice.
 func (a *Account) Upkeep(ctx context.Context, drained bool) error {
 	var closed []session.ID
 	err := a.update(ctx, func(v *view) (err error) {
 		if err := v.renewKeys(); err != nil {
 			return err
 		}
-		if closed, err = session.Online(v.tx, drained, v.now()); err != nil {
-			return err
-		}
-		return v.dropEnvelopes(closed)
+		closed, err = session.Online(v.tx, drained, v.now())
+		return err
 	})
 	if err != nil {
 		return err
@@ -54,21 +52,8 @@ func (v *view) renewKeys() error {
 	})
 }
 
-// dropEnvelopes takes the envelopes of sessions that closed out of the outbox: they open nothing any more.
-func (v *view) dropEnvelopes(closed []session.ID) error {
-	over := map[session.ID]bool{}
-	for _, id := range closed {
-		over[id] = true
-	}
-	return v.eachParcel(func(p *parcelFields) error {
-		if p.Kind != string(ParcelEnvelope) || !over[*p.Session] {
-			return nil
-		}
-		return outbox.drop(v.tx, p.id())
-	})
-}
-
-// sealAgain seals every message that waits in the outbox for a session that closed, one commit each.
+// sealAgain seals every message that waits in the outbox for a session that is over, one commit each. Envelopes stay: who
+// got the messages may still wait for them.
 func (a *Account) sealAgain(ctx context.Context) error {
 	var late []*parcelFields
 	err := a.view(ctx, func(v *view) error {
@@ -77,8 +62,8 @@ func (a *Account) sealAgain(ctx context.Context) error {
 			if p.Kind != string(ParcelMessage) {
 				return nil
 			}
-			_, open, err := session.Statement(v.tx, *p.Session)
-			if err == nil && !open {
+			over, err := session.Over(v.tx, *p.Session, v.now())
+			if err == nil && over {
 				late = append(late, p)
 			}
 			return err

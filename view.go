@@ -169,10 +169,13 @@ func (v *view) putKeys(k *device.Keys) error {
 func (v *view) me() (*pinned, error) {
 	p, err := v.user(v.Account.user)
 	if err == nil && p == nil {
-		return nil, fmt.Errorf("sotto: this device is not in its user's log yet: %w", fault.Misuse)
+		return nil, errNotYet
 	}
 	return p, err
 }
+
+// errNotYet is for a device that joins: its own log with this device in it comes first.
+var errNotYet = fmt.Errorf("sotto: this device is not in its user's log yet: %w", fault.Misuse)
 
 func (v *view) account() (*accountFields, error) {
 	b, found, err := v.tx.Get(accountName)

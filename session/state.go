@@ -3,6 +3,7 @@ package session
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -192,6 +193,19 @@ func List(tx *store.Tx, conversation device.Hash) ([]Status, error) {
 		})
 	}
 	return all, nil
+}
+
+// Over reports whether what waits to be sent on a session is to be sealed again on another one: it was closed, or its age is
+// over since so long that members may close it before the message arrives.
+func Over(tx *store.Tx, id ID, now time.Time) (bool, error) {
+	s, err := readState(tx, id)
+	if errors.Is(err, fault.UnknownSession) {
+		return true, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return unix(now) >= min(s.Created, s.Opened)+s.MaxAge+seconds(Grace/2), nil
 }
 
 // Reason says why a conversation needs a new session before the next message.

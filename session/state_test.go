@@ -1,0 +1,279 @@
+package session_test
+
+import (
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/sottokit/sotto/device"
+	"github.com/sottokit/sotto/fault"
+	"github.com/sottokit/sotto/session"
+	"github.com/sottokit/sotto/store"
+)
+
+const day = 24 * time.Hour
+
+func TestASessionIsKeptOnce(t *testing.T) {
+	m := newMemory(t)
+	c := m.direct(alice, bob)
+	s := m.kept("alice/phone", c, session.DefaultPolicy(), start)
+	before := m.raw()
+	if fresh, err := m.keep(s, at(time.Hour)); fresh || err != nil {
+		t.Errorf("kept twice: %t, %v", fresh, err)
+	}
+	if !slices.EqualFunc(before, m.raw(), func(a, b store.Entry) bool {
+		return string(a.Key) == string(b.Key) && string(a.Value) == string(b.Value)
+	}) {
+		t.Error("the second time changed something")
+	}
+	var list []session.Status
+	m.do(func(tx *store.Tx) (err error) {
+		list, err = session.List(tx, c.ID)
+		return err
+	})
+	want := session.Status{
+		ID: s.ID(), Conversation: c.ID, User: alice, Device: m.devices["alice/phone"].keys.Record().ID(),
+		Created: start, Opened: start,
+	}
+	if len(list) != 1 || list[0] != want {
+		t.Errorf("listed as %+v, want %+v", list, want)
+	}
+}
+
+func TestAKeptSessionIsResumedFromItsStatement(t *testing.T) {
+	m := newMemory(t)
+	s := m.kept("alice/phone", m.direct(alice, bob), session.DefaultPolicy(), start)
+	var statement []byte
+	m.do(func(tx *store.Tx) (err error) {
+		statement, _, err = session.Statement(tx, s.ID())
+		return err
+	})
+	if users, err := session.Users(statement); err != nil || !slices.Equal(users, []string{alice, bob}) {
+		t.Errorf("needs the logs of %q: %v", users, err)
+	}
+	if again := must(session.Resume(statement, m.logs)); again.ID() != s.ID() {
+		t.Error("another session")
+	}
+	_, err := session.Users(statement[1:])
+	wantFault(t, err, fault.Damaged)
+}
+
+// A closed session comes back neither in the envelope that brought it nor in another one of the same statement.
+func TestAClosedSessionIsNeverOpenedAgain(t *testing.T) {
+	m := newMemory(t)
+	c := m.direct(alice, bob)
+	s := m.made("alice/phone", c, session.DefaultPolicy(), start)
+	replayed, rewrapped := m.sealed(s, m.names(alice, bob)...), m.sealed(s, "bob/phone")
+	first := m.world.take("bob/phone", replayed, c)
+	if fresh, err := m.keep(first, start); !fresh || err != nil {
+		t.Fatal(err)
+	}
+	m.close(s)
+	for name, envelope := range map[string][]byte{"replay": replayed, "rewrap": rewrapped} {
+		fresh, err := m.keep(m.world.take("bob/phone", envelope, c), at(time.Minute))
+		if fresh {
+			t.Errorf("%s: kept", name)
+		}
+		wantFault(t, err, fault.Replayed)
+	}
+	if m.open(s) {
+		t.Error("open")
+	}
+	m.wantBest(c, start, nil, session.NoSession)
+}
+
+func TestOfUsableSessionsTheSmallestIDIsSentOn(t *testing.T) {
+	m := newMemory(t)
+	c := m.direct(alice, bob)
+	m.wantBest(c, start, nil, session.NoSession)
+	var all []*session.Session
+	for range 6 {
+		for _, by := range []string{"alice/phone", "bob/tablet"} {
+			all = append(all, m.kept(by, c, session.DefaultPolicy(), start))
+			smallest := slices.MinFunc(all, func(a, b *session.Session) int {
+				x, y := a.ID(), b.ID()
+				return slices.Compare(x[:], y[:])
+			})
+			m.wantBest(c, start, smallest, session.None)
+		}
+	}
+	m.kept("alice/phone", m.direct(alice), session.DefaultPolicy(), start)
+}
+
+func TestASessionIsSentOnInItsOwnConversationOnly(t *testing.T) {
+	m := newMemory(t)
+	m.kept("alice/phone", m.direct(alice, bob), session.DefaultPolicy(), start)
+	m.wantBest(m.direct(alice), start, nil, session.NoSession)
+	m.wantBest(m.direct(alice, carol), start, nil, session.NoSession)
+}
+
+func TestASessionEndsAtItsAgeByTheEarlierOfBothClocks(t *testing.T) {
+	const age = 10 * time.Hour
+	for name, c := range map[string]struct{ created, opened, usable time.Duration }{
+		"created and opened at once":        {0, 0, age},
+		"opened late":                       {0, 4 * time.Hour, age},
+		"created in the future":             {100 * day, 0, age},
+		"created long ago, opened just now": {-5 * time.Hour, 0, age - 5*time.Hour},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := newMemory(t)
+			talk := m.direct(alice, bob)
+			s := m.made("bob/phone", talk, session.Policy{MaxMessages: 100, MaxAge: age}, at(c.created))
+			must(m.keep(s, at(c.opened)))
+			m.wantBest(talk, at(c.usable-time.Second), s, session.None)
+			m.wantBest(talk, at(c.usable), nil, session.Age)
+			if !m.open(s) {
+				t.Error("it cannot even be read")
+			}
+		})
+	}
+}
+
+func TestASessionEndsAtItsCountOfSentAndReceived(t *testing.T) {
+	m := newMemory(t)
+	c := m.direct(alice, bob)
+	s := m.kept("alice/phone", c, session.Policy{MaxMessages: 4, MaxAge: day}, start)
+	var theirs session.Chains
+	for i := range 4 {
+		m.wantBest(c, start, s, session.None)
+		by, chains := "alice/phone", &m.chains
+		if i%2 == 1 {
+			by, chains = "bob/phone", &theirs
+		}
+		m.takes(m.wrote(by, s, chains, "text"), 0)
+	}
+	m.wantBest(c, start, nil, session.Count)
+	m.takes(m.wrote("bob/phone", s, &theirs, "it is still read"), 0)
+}
+
+func TestASessionEndsWithItsRoster(t *testing.T) {
+	for name, change := range map[string]func(m *memory){
+		"device added":         func(m *memory) { m.add("bob/watch") },
+		"device revoked":       func(m *memory) { m.revoke("alice/laptop") },
+		"device of the sender": func(m *memory) { m.revoke("bob/tablet") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := newMemory(t)
+			c := m.direct(alice, bob)
+			s := m.kept("bob/tablet", c, session.DefaultPolicy(), start)
+			m.wantBest(c, start, s, session.None)
+			change(m)
+			m.wantBest(c, start, nil, session.RosterChanged)
+			next := m.kept("alice/phone", c, session.DefaultPolicy(), start)
+			m.wantBest(c, start, next, session.None)
+		})
+	}
+}
+
+func TestASessionEndsWithTheStateOfItsGroup(t *testing.T) {
+	m := newMemory(t)
+	old, now := m.group(3, alice, bob, carol), m.group(3, alice, bob, carol)
+	now.State = &device.Hash{'o', 't', 'h', 'e', 'r'}
+	s := m.kept("alice/phone", old, session.DefaultPolicy(), start)
+	m.wantBest(old, start, s, session.None)
+	m.wantBest(now, start, nil, session.RosterChanged)
+	now.State = nil
+	m.wantBest(now, start, nil, session.RosterChanged)
+}
+
+// What a store that was put back holds can be read, and is sent on no more.
+func TestRetiredSessionsAreReadAndNotSentOn(t *testing.T) {
+	m := newMemory(t)
+	c := m.direct(alice, bob)
+	s := m.kept("alice/phone", c, session.DefaultPolicy(), start)
+	m.do(session.Retire)
+	m.wantBest(c, start, nil, session.Restored)
+	m.takes(m.wrote("bob/phone", s, &m.chains, "text"), 0)
+	next := m.kept("alice/phone", c, session.DefaultPolicy(), start)
+	m.wantBest(c, start, next, session.None)
+	m.do(session.Retire)
+	m.wantBest(c, start, nil, session.Restored)
+}
+
+func TestReasonsHaveWords(t *testing.T) {
+	seen := map[string]bool{}
+	for r := session.None; r <= session.Restored; r++ {
+		if word := r.String(); word == "unknown" || seen[word] {
+			t.Errorf("reason %d is %q", r, word)
+		}
+		seen[r.String()] = true
+	}
+	for _, r := range []session.Reason{-1, session.Restored + 1} {
+		if r.String() != "unknown" {
+			t.Errorf("reason %d is %q", r, r)
+		}
+	}
+}
+
+// Messages name their session by half of its ID: of two sessions that share it each one is found. An ID cannot be chosen,
+// so the store is made to say so.
+func TestSessionsAreFoundByPrefix(t *testing.T) {
+	m := newMemory(t)
+	c := m.direct(alice, bob)
+	first := m.kept("alice/phone", c, session.DefaultPolicy(), start)
+	second := m.kept("bob/phone", c, session.DefaultPolicy(), start)
+	find := func(p session.Prefix) (ids []session.ID) {
+		m.do(func(tx *store.Tx) (err error) {
+			ids, err = session.Find(tx, p)
+			return err
+		})
+		return ids
+	}
+	for _, s := range []*session.Session{first, second} {
+		if ids := find(s.ID().Prefix()); !slices.Equal(ids, []session.ID{s.ID()}) {
+			t.Errorf("found %v, want %s", ids, s.ID())
+		}
+	}
+	if ids := find(session.Prefix{1}); ids != nil {
+		t.Errorf("found %v under a prefix of none", ids)
+	}
+	prefix, id := first.ID().Prefix(), second.ID()
+	other := first.ID()
+	m.do(func(tx *store.Tx) error {
+		tx.Put(store.Name{Room: "session/prefix", Parts: [][]byte{prefix[:]}}, append(other[:], id[:]...))
+		return nil
+	})
+	if ids := find(prefix); !slices.Equal(ids, []session.ID{first.ID(), second.ID()}) {
+		t.Errorf("found %v, want both", ids)
+	}
+	m.close(first)
+	if ids := find(prefix); slices.Contains(ids, first.ID()) {
+		t.Error("a closed session is found")
+	}
+}
+
+func TestADestroyedSessionIsNotKept(t *testing.T) {
+	m := newMemory(t)
+	s := m.made("alice/phone", m.direct(alice, bob), session.DefaultPolicy(), start)
+	s.Destroy()
+	before := m.values()
+	for _, s := range []*session.Session{s, {}, nil} {
+		fresh, err := m.keep(s, start)
+		if fresh {
+			t.Error("kept")
+		}
+		wantFault(t, err, fault.DestroyedKey)
+	}
+	if m.values() != before {
+		t.Error("something was written")
+	}
+}
+
+var errStop = errors.New("stop")
+
+func TestAnotherTransactionSeesNothingOfOneThatFailed(t *testing.T) {
+	m := newMemory(t)
+	c := m.direct(alice, bob)
+	s := m.made("alice/phone", c, session.DefaultPolicy(), start)
+	err := m.update(func(tx *store.Tx) error {
+		if _, err := session.Keep(tx, s, start); err != nil {
+			t.Error(err)
+		}
+		return errStop
+	})
+	if !errors.Is(err, errStop) || m.open(s) {
+		t.Errorf("kept although the transaction failed: %v", err)
+	}
+	m.wantBest(c, start, nil, session.NoSession)
+}
