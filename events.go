@@ -6,6 +6,7 @@ import (
 
 	"github.com/sottokit/sotto/device"
 	"github.com/sottokit/sotto/fault"
+	"github.com/sottokit/sotto/internal/queue"
 	"github.com/sottokit/sotto/internal/wire"
 )
 
@@ -98,7 +99,7 @@ func (e *Event) bytes() ([]byte, error) {
 }
 
 // readEvent is a message of the inbox, which was given out before.
-func readEvent(id itemID, b []byte) (Event, error) {
+func readEvent(id queue.ID, b []byte) (Event, error) {
 	var f messageFields
 	if err := wire.Unmarshal("sotto: message in the inbox", b, maxStoredMessage, &f); err != nil {
 		return Event{}, err

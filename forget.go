@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/sottokit/sotto/device"
+	"github.com/sottokit/sotto/internal/queue"
 	"github.com/sottokit/sotto/session"
 )
 
@@ -46,16 +47,16 @@ func (v *view) forgetQueues(conversation device.Hash) error {
 		if p.Conversation == nil || *p.Conversation != conversation {
 			return nil
 		}
-		return outbox.drop(v.tx, p.id())
+		return outbox.Drop(v.tx, p.id())
 	})
 	if err != nil {
 		return err
 	}
-	return inbox.each(v.tx, func(id itemID, value []byte) error {
+	return inbox.Each(v.tx, func(id queue.ID, value []byte) error {
 		e, err := readEvent(id, value)
 		if err != nil || e.Conversation != conversation {
 			return err
 		}
-		return inbox.drop(v.tx, id)
+		return inbox.Drop(v.tx, id)
 	})
 }

@@ -2,6 +2,8 @@ package sotto
 
 import (
 	"context"
+
+	"github.com/sottokit/sotto/internal/queue"
 )
 
 // Unread returns every message that was given out and not acknowledged, oldest first. An app asks for it when it starts.
@@ -9,7 +11,7 @@ func (a *Account) Unread(ctx context.Context) ([]Event, error) {
 	var all []Event
 	err := a.view(ctx, func(v *view) error {
 		all = nil
-		return inbox.each(v.tx, func(id itemID, value []byte) error {
+		return inbox.Each(v.tx, func(id queue.ID, value []byte) error {
 			e, err := readEvent(id, value)
 			all = append(all, e)
 			return err
@@ -26,7 +28,7 @@ func (a *Account) Unread(ctx context.Context) ([]Event, error) {
 func (a *Account) Ack(ctx context.Context, events ...Event) error {
 	return a.update(ctx, func(v *view) error {
 		for _, e := range events {
-			if err := inbox.drop(v.tx, e.ID); err != nil {
+			if err := inbox.Drop(v.tx, e.ID); err != nil {
 				return err
 			}
 		}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/sottokit/sotto/device"
 	"github.com/sottokit/sotto/fault"
+	"github.com/sottokit/sotto/internal/queue"
 	"github.com/sottokit/sotto/session"
 	"github.com/sottokit/sotto/store"
 )
@@ -198,8 +199,8 @@ func (v *view) rotate(k *device.Keys, l *device.Log, published []byte) error {
 	if err != nil {
 		return err
 	}
-	var old []itemID
-	err = outbox.each(v.tx, func(id itemID, value []byte) error {
+	var old []queue.ID
+	err = outbox.Each(v.tx, func(id queue.ID, value []byte) error {
 		p, err := readParcel(value)
 		if err == nil && p.Kind == string(ParcelKey) {
 			old = append(old, id)
@@ -210,7 +211,7 @@ func (v *view) rotate(k *device.Keys, l *device.Log, published []byte) error {
 		return err
 	}
 	for _, id := range old {
-		if err := outbox.drop(v.tx, id); err != nil {
+		if err := outbox.Drop(v.tx, id); err != nil {
 			return err
 		}
 	}

@@ -3,6 +3,7 @@ package sotto
 import (
 	"context"
 
+	"github.com/sottokit/sotto/internal/queue"
 	"github.com/sottokit/sotto/session"
 )
 
@@ -52,7 +53,7 @@ func (b *batch) heldFor(ctx context.Context) (prefixes []session.Prefix, err err
 	err = b.view(ctx, func(v *view) error {
 		prefixes = nil
 		seen := map[session.Prefix]bool{}
-		return heldMessages.each(v.tx, func(_ itemID, data []byte) error {
+		return heldMessages.Each(v.tx, func(_ queue.ID, data []byte) error {
 			if p, err := session.MessageSession(data); err == nil && !seen[p] {
 				seen[p] = true
 				prefixes = append(prefixes, p)

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/sottokit/sotto/device"
+	"github.com/sottokit/sotto/internal/queue"
 	"github.com/sottokit/sotto/internal/wire"
 	"github.com/sottokit/sotto/session"
 	"github.com/sottokit/sotto/store"
@@ -52,7 +53,7 @@ func readParcel(b []byte) (*parcelFields, error) {
 	return p, wire.Unmarshal("sotto: parcel", b, maxParcel, p)
 }
 
-func (p *parcelFields) id() itemID { return sha256.Sum256(p.Data) }
+func (p *parcelFields) id() queue.ID { return sha256.Sum256(p.Data) }
 
 func (p *parcelFields) parcel() Parcel {
 	return Parcel{ID: p.id(), Kind: ParcelKind(p.Kind), To: p.to(), Data: p.Data}
@@ -86,7 +87,7 @@ func (v *view) putParcel(p *parcelFields) error {
 	if err != nil {
 		return fmt.Errorf("sotto: parcel: %w", err)
 	}
-	return outbox.put(v.tx, p.id(), b)
+	return outbox.Put(v.tx, p.id(), b)
 }
 
 // Pending returns all parcels that are not delivered, oldest first, byte for byte as they were made. A log entry that this
@@ -123,7 +124,7 @@ func (a *Account) Pending(ctx context.Context) ([]Parcel, error) {
 // is left; one that is not there is no error.
 func (a *Account) Delivered(ctx context.Context, p Parcel, to ...device.ID) error {
 	return a.update(ctx, func(v *view) error {
-		b, found, err := outbox.get(v.tx, p.ID)
+		b, found, err := outbox.Get(v.tx, p.ID)
 		if err != nil || !found {
 			return err
 		}
@@ -148,7 +149,7 @@ func (v *view) leave(p *parcelFields, left []device.ID) error {
 			return err
 		}
 	}
-	return outbox.drop(v.tx, p.id())
+	return outbox.Drop(v.tx, p.id())
 }
 
 // cutQueue takes devices that were revoked off everything that waits for them.
@@ -165,7 +166,7 @@ func (v *view) cutQueue(revoked map[device.ID]bool) error {
 
 // eachParcel visits everything in the outbox.
 func (v *view) eachParcel(f func(p *parcelFields) error) error {
-	return outbox.each(v.tx, func(_ itemID, value []byte) error {
+	return outbox.Each(v.tx, func(_ queue.ID, value []byte) error {
 		p, err := readParcel(value)
 		if err != nil {
 			return err
@@ -176,7 +177,7 @@ func (v *view) eachParcel(f func(p *parcelFields) error) error {
 
 // sealed is what became of a message ID: the parcel that carries the message, zeros when everybody has it.
 type sealed struct {
-	parcel itemID
+	parcel queue.ID
 	digest [sha256.Size]byte // of what was sealed, so that an ID is not used for two messages
 }
 
@@ -186,19 +187,19 @@ func digest(contentType string, body []byte) [sha256.Size]byte {
 }
 
 // sentID finds a message of a conversation among those that were sent.
-func sentID(conversation device.Hash, id MessageID) itemID {
+func sentID(conversation device.Hash, id MessageID) queue.ID {
 	return sha256.Sum256(append(conversation[:], id[:]...))
 }
 
 func (s *sealed) put(tx *store.Tx, conversation device.Hash, id MessageID) error {
-	return sent.put(tx, sentID(conversation, id), append(s.parcel[:], s.digest[:]...))
+	return sent.Put(tx, sentID(conversation, id), append(s.parcel[:], s.digest[:]...))
 }
 
 // findSealed returns what became of a message ID, nil when it is new.
 func findSealed(tx *store.Tx, conversation device.Hash, id MessageID) (*sealed, error) {
-	b, found, err := sent.get(tx, sentID(conversation, id))
+	b, found, err := sent.Get(tx, sentID(conversation, id))
 	if err != nil || !found || len(b) != 2*sha256.Size {
 		return nil, err
 	}
-	return &sealed{itemID(b[:sha256.Size]), [sha256.Size]byte(b[sha256.Size:])}, nil
+	return &sealed{queue.ID(b[:sha256.Size]), [sha256.Size]byte(b[sha256.Size:])}, nil
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/sottokit/sotto/device"
 	"github.com/sottokit/sotto/fault"
+	"github.com/sottokit/sotto/internal/queue"
 	"github.com/sottokit/sotto/internal/wire"
 	"github.com/sottokit/sotto/session"
 )
@@ -76,10 +77,10 @@ var errPeeked = errors.New("looked at only")
 // input is something that came in, or that was held and is looked at again.
 type input struct {
 	data    []byte
-	held    *queue // where it was held
-	checked Event  // what prepare found out
-	event   Event  // what became of it
-	ready   ready  // what is to be done with it, nil for nothing
+	held    *queue.Queue // where it was held
+	checked Event        // what prepare found out
+	event   Event        // what became of it
+	ready   ready        // what is to be done with it, nil for nothing
 }
 
 // ready is an input that was checked. apply writes what follows from it. The error is the reason why it cannot be used
@@ -96,7 +97,7 @@ func (in *input) refuse(err error) {
 }
 
 // wait keeps an input until what it needs is here.
-func (in *input) wait(q queue, why fault.Code, needs []Need) {
+func (in *input) wait(q queue.Queue, why fault.Code, needs []Need) {
 	in.event.Why, in.event.Needs, in.ready = why, needs, &waiting{q}
 }
 
@@ -152,7 +153,7 @@ func (b *batch) destroyed(inputs []*input) error {
 }
 
 // add sorts an input by its type.
-func (b *batch) add(data []byte, held *queue) {
+func (b *batch) add(data []byte, held *queue.Queue) {
 	in := &input{data: data, held: held, event: Event{ID: inputID(data), Kind: KindUnknown}}
 	b.inputs = append(b.inputs, in)
 	if len(data) > MaxInput {
@@ -219,7 +220,7 @@ func (b *batch) start(ctx context.Context) error {
 		if b.keys, err = v.keys(); err != nil {
 			return err
 		}
-		return heldEnvelopes.each(v.tx, func(_ itemID, data []byte) error {
+		return heldEnvelopes.Each(v.tx, func(_ queue.ID, data []byte) error {
 			held = append(held, data)
 			return nil
 		})
@@ -272,7 +273,7 @@ func (b *batch) applyOne(v *view, in *input) error {
 	if in.held == nil || in.waits() {
 		return nil
 	}
-	return in.held.drop(v.tx, in.event.ID)
+	return in.held.Drop(v.tx, in.event.ID)
 }
 
 // waits reports whether the input cannot be used yet.
@@ -312,11 +313,11 @@ func (b *batch) drop() {
 }
 
 // waiting is an input that cannot be used yet.
-type waiting struct{ in queue }
+type waiting struct{ in queue.Queue }
 
 func (w *waiting) apply(v *view, in *input) error {
 	if in.held != nil {
 		return nil
 	}
-	return w.in.put(v.tx, in.event.ID, in.data)
+	return w.in.Put(v.tx, in.event.ID, in.data)
 }

@@ -180,12 +180,12 @@ func (r *receivedMessage) apply(v *view, in *input) error {
 	if err != nil {
 		return err
 	}
-	return inbox.put(v.tx, in.event.ID, b)
+	return inbox.Put(v.tx, in.event.ID, b)
 }
 
 // again gives a message out once more that is in the inbox, with fault.Replayed when it is not.
 func (r *receivedMessage) again(v *view, in *input) error {
-	b, found, err := inbox.get(v.tx, in.event.ID)
+	b, found, err := inbox.Get(v.tx, in.event.ID)
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/sottokit/sotto/device"
 	"github.com/sottokit/sotto/fault"
+	"github.com/sottokit/sotto/internal/queue"
 	"github.com/sottokit/sotto/session"
 )
 
@@ -152,7 +153,7 @@ func (b *batch) wake(ctx context.Context) error {
 	var held [][]byte
 	err := b.view(ctx, func(v *view) error {
 		held = nil
-		return heldMessages.each(v.tx, func(_ itemID, data []byte) error {
+		return heldMessages.Each(v.tx, func(_ queue.ID, data []byte) error {
 			if p, err := session.MessageSession(data); err == nil && b.sessions[p] != nil {
 				held = append(held, data)
 			}

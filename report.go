@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/sottokit/sotto/internal/queue"
 	"github.com/sottokit/sotto/session"
 )
 
@@ -120,14 +121,14 @@ func (v *view) reportQueues(r *Report) error {
 		return err
 	}
 	for _, q := range []struct {
-		queue
+		queue.Queue
 		count *int
 	}{{inbox, &r.Unread}, {heldEnvelopes, &r.HeldForLog}, {heldMessages, &r.HeldForKey}} {
-		e, err := q.read(v.tx)
+		n, err := q.Count(v.tx)
 		if err != nil {
 			return err
 		}
-		*q.count = int(e.count)
+		*q.count = int(n)
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/sottokit/sotto/device"
 	"github.com/sottokit/sotto/fault"
+	"github.com/sottokit/sotto/internal/queue"
 	"github.com/sottokit/sotto/session"
 )
 
@@ -102,7 +103,7 @@ func (v *view) sealedParcels(conversation device.Hash, m *session.Content) ([]Pa
 	if s.digest != digest(m.Type, m.Body) {
 		return nil, fmt.Errorf("sotto: another message has this ID: %w", fault.Misuse)
 	}
-	b, found, err := outbox.get(v.tx, s.parcel)
+	b, found, err := outbox.Get(v.tx, s.parcel)
 	if err != nil || !found {
 		return []Parcel{}, err
 	}
@@ -288,7 +289,7 @@ func (v *view) send(place *session.Conversation, r *device.Roster, o *session.Op
 	}
 	s := sealed{parcel: p.id(), digest: digest(p.Type, p.Body)}
 	if p.To == nil { // notes of the only device: there is nobody to send them to
-		s.parcel = itemID{}
+		s.parcel = queue.ID{}
 	}
 	if err := s.put(v.tx, place.ID, message); err != nil || p.To == nil {
 		return []Parcel{}, err

@@ -96,7 +96,7 @@ func (a *Account) sealLate(ctx context.Context, p *parcelFields) error {
 		}
 		defer b.drop()
 		return a.update(ctx, func(v *view) error {
-			stored, found, err := outbox.get(v.tx, p.id())
+			stored, found, err := outbox.Get(v.tx, p.id())
 			if err != nil || !found {
 				return err
 			}
@@ -104,7 +104,7 @@ func (a *Account) sealLate(ctx context.Context, p *parcelFields) error {
 			if err != nil {
 				return err
 			}
-			if err := outbox.drop(v.tx, p.id()); err != nil {
+			if err := outbox.Drop(v.tx, p.id()); err != nil {
 				return err
 			}
 			_, err = v.seal(place, b, m, waits.to())

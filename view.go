@@ -6,12 +6,22 @@ import (
 
 	"github.com/sottokit/sotto/device"
 	"github.com/sottokit/sotto/fault"
+	"github.com/sottokit/sotto/internal/queue"
 	"github.com/sottokit/sotto/internal/wire"
 	"github.com/sottokit/sotto/session"
 	"github.com/sottokit/sotto/store"
 )
 
-// Where the account keeps things. Messages and parcels are in queues (queue.go), sessions in rooms of package session.
+// The queues of an account.
+var (
+	outbox        = queue.Queue{Room: "outbox"}
+	inbox         = queue.Queue{Room: "inbox"}
+	sent          = queue.Queue{Room: "sent", Limit: 10000} // what became of the IDs of sealed messages
+	heldEnvelopes = queue.Queue{Room: "held/envelope", Limit: 256, Size: 64 << 20}
+	heldMessages  = queue.Queue{Room: "held/message", Limit: 1000, Size: 64 << 20}
+)
+
+// Where the account keeps everything else; sessions are in rooms of package session.
 const (
 	roomAccount = "account"      // accountFields
 	roomKeys    = "keys"         // the state of device.Keys
