@@ -50,7 +50,7 @@ func TestImportsRunDownwards(t *testing.T) {
 		"internal/pad -> fault": true, "internal/message -> fault": true, "internal/message -> internal/wire": true,
 		"internal/message -> internal/coseimpl": true, "internal/message -> internal/pad": true,
 		"internal/envelope -> ecdh": true,
-		"mk/lockbox -> mk": true, "store/boltstore -> store": true, "store/storetest -> store": true,
+		"mk/lockbox -> mk":          true, "store/boltstore -> store": true, "store/storetest -> store": true,
 	}
 	for _, pkg := range publicPackages(t) {
 		if _, ok := floor[pkg]; !ok {
