@@ -57,8 +57,9 @@ type Reader struct {
 type Need struct {
 	LogOf   string // fetch this user's log from entry FromSeq on and give it to Receive; for a user who is not a contact yet, all of it to Trust
 	FromSeq uint64
-	KeysOf  string // fetch the device-keys of this user's devices and give them to Receive
-	Request []byte // send this to devices of whoever the server says the message came from, or of all contacts; own ones may answer, too
+	KeysOf  string   // fetch the device-keys of this user's devices and give them to Receive
+	Request []byte   // send this to devices of whoever the server says the message came from, or of all contacts; own ones may answer, too
+	For     [32]byte // ID of an input that is held for it, so that the app finds who sent that
 }
 
 // inputID names an input.

@@ -27,7 +27,7 @@ func (a *Account) Needs(ctx context.Context) ([]Need, error) {
 				}
 			}
 		}
-		prefixes, err := b.heldFor(ctx)
+		first, prefixes, err := b.heldFor(ctx)
 		if err != nil {
 			return err
 		}
@@ -37,7 +37,7 @@ func (a *Account) Needs(ctx context.Context) ([]Need, error) {
 				return err
 			}
 			if r != nil {
-				needs = append(needs, Need{Request: r})
+				needs = append(needs, Need{Request: r, For: first[p]})
 			}
 		}
 		return nil
@@ -48,18 +48,17 @@ func (a *Account) Needs(ctx context.Context) ([]Need, error) {
 	return needs, nil
 }
 
-// heldFor returns the sessions that messages are held for, in the order of the messages.
-func (b *batch) heldFor(ctx context.Context) (prefixes []session.Prefix, err error) {
+// heldFor returns the sessions that messages are held for, in the order of the messages, and the first message of each.
+func (b *batch) heldFor(ctx context.Context) (first map[session.Prefix]queue.ID, prefixes []session.Prefix, err error) {
 	err = b.view(ctx, func(v *view) error {
-		prefixes = nil
-		seen := map[session.Prefix]bool{}
-		return heldMessages.Each(v.tx, func(_ queue.ID, data []byte) error {
-			if p, err := session.MessageSession(data); err == nil && !seen[p] {
-				seen[p] = true
-				prefixes = append(prefixes, p)
+		first, prefixes = map[session.Prefix]queue.ID{}, nil
+		return heldMessages.Each(v.tx, func(id queue.ID, data []byte) error {
+			p, err := session.MessageSession(data)
+			if _, seen := first[p]; err == nil && !seen {
+				first[p], prefixes = id, append(prefixes, p)
 			}
 			return nil
 		})
 	})
-	return prefixes, err
+	return first, prefixes, err
 }

@@ -98,6 +98,9 @@ func (in *input) refuse(err error) {
 
 // wait keeps an input until what it needs is here.
 func (in *input) wait(q queue.Queue, why fault.Code, needs []Need) {
+	for i := range needs {
+		needs[i].For = in.event.ID
+	}
 	in.event.Why, in.event.Needs, in.ready = why, needs, &waiting{q}
 }
 
