@@ -13,8 +13,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/sottokit/sotto/cose"
 	"github.com/sottokit/sotto/fault"
@@ -72,13 +70,8 @@ func checkUser(user string, wrong fault.Code) error {
 }
 
 func checkName(what, name string, limit int, wrong fault.Code) error {
-	if len(name) == 0 || len(name) > limit || !utf8.ValidString(name) {
-		return fmt.Errorf("device: %s of %d bytes is not 1 to %d bytes of UTF-8: %w", what, len(name), limit, wrong)
-	}
-	for _, r := range name {
-		if unicode.IsControl(r) {
-			return fmt.Errorf("device: %s with a control character: %w", what, wrong)
-		}
+	if !wire.ValidName(name, limit) {
+		return fmt.Errorf("device: %s of %d bytes is not 1 to %d bytes of UTF-8 without control characters: %w", what, len(name), limit, wrong)
 	}
 	return nil
 }

@@ -41,8 +41,13 @@ func (k *Keys) SignContent(c *message.Content, at *message.Place) ([]byte, *Reco
 	}
 	defer k.mu.Unlock()
 	c.KeyGen = k.generation()
-	b, err := sign("content", k.signer, c, cose.Context{Type: wire.LabelContent, AAD: at.ContentAAD(k.record.cert)})
-	return b, k.record, err
+	payload := c.Append(make([]byte, 0, len(c.Body)+message.Room))
+	place := cose.Context{Type: wire.LabelContent, AAD: at.ContentAAD(k.record.cert)}
+	b, err := k.signer.Sign1(make([]byte, 0, len(c.Body)+message.Room), payload, place)
+	if err != nil {
+		return nil, nil, fmt.Errorf("device: content: %w", err)
+	}
+	return b, k.record, nil
 }
 
 // SignRequest signs that this device asks for a session. User and device-key of r are filled in: a device that has no

@@ -1,7 +1,6 @@
 package session
 
 import (
-	"bytes"
 	"crypto/rand"
 	"fmt"
 	"sync"
@@ -9,6 +8,7 @@ import (
 	"github.com/sottokit/sotto/device"
 	"github.com/sottokit/sotto/fault"
 	"github.com/sottokit/sotto/internal/message"
+	"github.com/sottokit/sotto/internal/wire"
 )
 
 // Chains are the counters of what this device sends. They live in memory only, one Chains for as long as an account is
@@ -25,14 +25,17 @@ type chain struct {
 	next uint64 // counter of the next message
 }
 
-// Seal signs m with the keys of this device, seals it in the session and appends the message to dst. It also returns what
-// everybody else opens. The counter moves on even if the message is never sent. Keys that are not in the session's roster
-// are fault.Misuse, content for which the message would exceed MaxMessage fault.OverLimit. Whether the session is still one
-// to send on is for Best to say.
+// Seal signs m with the keys of this device, seals it in the session and appends the message to dst, which must not overlap
+// the body. It also returns what everybody else opens, with the body that was given. The counter moves on even if the
+// message is never sent. Keys that are not in the session's roster are fault.Misuse, content for which the message would
+// exceed MaxMessage fault.OverLimit. Whether the session is still one to send on is for Best to say.
 func (c *Chains) Seal(dst []byte, s *Session, me *device.Keys, m Content) ([]byte, *Opened, error) {
 	fields, err := m.fields()
 	if err != nil {
 		return nil, nil, err
+	}
+	if wire.Overlap(dst, m.Body) {
+		return nil, nil, fmt.Errorf("session: dst overlaps the body: %w", fault.Misuse)
 	}
 	if s == nil || s.prk == nil {
 		return nil, nil, fmt.Errorf("session: %w", fault.DestroyedKey)
@@ -54,7 +57,6 @@ func (c *Chains) Seal(dst []byte, s *Session, me *device.Keys, m Content) ([]byt
 	if err != nil {
 		return nil, nil, fmt.Errorf("session: %w", err)
 	}
-	fields.Body = bytes.Clone(fields.Body)
 	return dst, opened(at, from, content, fields), nil
 }
 

@@ -11,10 +11,12 @@ import (
 )
 
 // AppendSign1 appends a COSE_Sign1 (RFC 9052 §4.2). protected is the serialized protected header, which names the
-// signer's algorithm; unprotected is an encoded map. go-cose gets the header prepared and builds the Sig_structure.
+// signer's algorithm; unprotected is an encoded map.
 func AppendSign1(dst []byte, s gocose.Signer, tagged bool, protected, unprotected, payload, external []byte) ([]byte, error) {
-	m := sign1Message(s.Algorithm(), protected, payload)
-	if err := m.Sign(rand.Reader, external, s); err != nil {
+	toBeSigned := sigStructure(protected, external, payload)
+	defer clear(toBeSigned)
+	signature, err := s.Sign(rand.Reader, toBeSigned)
+	if err != nil {
 		if fault.Of(err) != 0 {
 			return nil, err
 		}
@@ -27,22 +29,21 @@ func AppendSign1(dst []byte, s gocose.Signer, tagged bool, protected, unprotecte
 	dst = wire.AppendBytes(dst, protected)
 	dst = append(dst, unprotected...)
 	dst = wire.AppendBytes(dst, payload)
-	return wire.AppendBytes(dst, m.Signature), nil
+	return wire.AppendBytes(dst, signature), nil
 }
 
-// sign1Message is a go-cose message with prepared headers. RawProtected is what go-cose signs; the decoded map only
-// repeats the algorithm, which go-cose compares with the key's.
-func sign1Message(alg gocose.Algorithm, protected, payload []byte) *gocose.Sign1Message {
-	if payload == nil {
-		payload = []byte{} // nil means detached to go-cose
+// sigStructure is what is signed: ["Signature1", protected, external_aad, payload] (RFC 9052 §4.4). The payload may hold a
+// secret, so there is room for all of it and the caller clears it.
+func sigStructure(protected, external, payload []byte) []byte {
+	const context = "\x84\x6aSignature1"
+	size := len(context)
+	for _, b := range [][]byte{protected, external, payload} {
+		size += wire.HeadSize(uint64(len(b))) + len(b)
 	}
-	return &gocose.Sign1Message{
-		Headers: gocose.Headers{
-			RawProtected: wire.AppendBytes(nil, protected),
-			Protected:    gocose.ProtectedHeader{gocose.HeaderLabelAlgorithm: alg},
-		},
-		Payload: payload,
-	}
+	b := append(make([]byte, 0, size), context...)
+	b = wire.AppendBytes(b, protected)
+	b = wire.AppendBytes(b, external)
+	return wire.AppendBytes(b, payload)
 }
 
 // Sign1 is a decoded COSE_Sign1, not yet verified.
@@ -73,9 +74,9 @@ func (m *Sign1) Verify(v gocose.Verifier, external []byte) ([]byte, error) {
 	if alg != int64(v.Algorithm()) {
 		return nil, fmt.Errorf("algorithm %d instead of %d: %w", alg, v.Algorithm(), fault.Malformed)
 	}
-	message := sign1Message(v.Algorithm(), m.Raw, m.payload)
-	message.Signature = m.signature
-	if err := message.Verify(external, v); err != nil {
+	signed := sigStructure(m.Raw, external, m.payload)
+	defer clear(signed)
+	if err := v.Verify(signed, m.signature); err != nil {
 		return nil, fmt.Errorf("signature: %w", fault.UntrustedSigner)
 	}
 	return m.payload, nil

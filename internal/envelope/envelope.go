@@ -44,15 +44,15 @@ func Parse(b []byte) (*Envelope, error) {
 	if r.Tag("envelope") != coseimpl.TagEncrypt {
 		r.Fail("envelope", "another tag", fault.Malformed)
 	}
-	if n := r.Array("envelope", 4); r.Err() == nil && n != 4 {
+	if n := r.Array("envelope", wire.MaxItems); r.Err() == nil && n != 4 {
 		r.Fail("envelope", "not four elements", fault.Malformed)
 	}
 	e.protected = r.Bytes("protected header", maxHeader)
 	r.Adopt("protected header", e.readProtected())
-	if n := r.Map("unprotected header", 1); r.Err() == nil && (n != 1 || r.Int("unprotected header") != coseimpl.HeaderIV) {
+	if n := r.Map("unprotected header", wire.MaxPairs); r.Err() == nil && (n != 1 || r.Int("unprotected header") != coseimpl.HeaderIV) {
 		r.Fail("unprotected header", "not the IV alone", fault.Malformed)
 	}
-	if e.iv = r.Bytes("IV", ivSize); r.Err() == nil && len(e.iv) != ivSize {
+	if e.iv = r.Bytes("IV", maxHeader); r.Err() == nil && len(e.iv) != ivSize {
 		r.Fail("IV", "not 12 bytes", fault.Malformed)
 	}
 	e.ciphertext = r.Bytes("ciphertext", pad.Size(MaxStatement)+tagSize)

@@ -24,10 +24,7 @@ func (s *Statement) read(payload []byte) (secret []byte, err error) {
 	s.MaxMessages = r.uint(r.key(8, "max_msgs"))
 	s.MaxAge = r.uint(r.key(9, "max_age"))
 	s.Prev = r.optional(r.key(10, "prev"))
-	secret = r.Bytes(r.key(11, "secret"), SecretSize)
-	if r.Err() == nil && len(secret) != SecretSize {
-		r.Fail("secret", "not 32 bytes", fault.Malformed)
-	}
+	secret = r.bytes32(r.key(11, "secret"))
 	if r.Err() == nil {
 		s.check(&r)
 	}
@@ -37,8 +34,6 @@ func (s *Statement) read(payload []byte) (secret []byte, err error) {
 // check holds the values against what no honest device writes.
 func (s *Statement) check(r *reader) {
 	switch {
-	case s.Suite == 0:
-		r.Fail("suite", "is 0", fault.Malformed)
 	case s.Suite > 2:
 		r.Fail("suite", "unknown", fault.UnsupportedVersion)
 	case s.Epoch > 0 && s.State == nil:
@@ -58,11 +53,17 @@ func (r *reader) key(want int64, name string) string {
 	return name
 }
 
-func (r *reader) hash(what string) (h [32]byte) {
-	if b := r.Bytes(what, len(h)); len(b) == len(h) {
-		return [32]byte(b)
+// bytes32 reads a byte string of 32 bytes, which points into the payload.
+func (r *reader) bytes32(what string) []byte {
+	b := r.Bytes(what, MaxStatement)
+	if r.Err() == nil && len(b) != 32 {
+		r.Fail(what, "not 32 bytes", fault.Malformed)
 	}
-	r.Fail(what, "not 32 bytes", fault.Malformed)
+	return b
+}
+
+func (r *reader) hash(what string) (h [32]byte) {
+	copy(h[:], r.bytes32(what))
 	return h
 }
 
@@ -94,10 +95,13 @@ func (r *reader) heads(what string) []Head {
 	}
 	heads := make([]Head, 0, n)
 	for range n {
-		if elements := r.Array(what, 4); r.Err() == nil && elements != 4 {
+		if elements := r.Array(what, wire.MaxItems); r.Err() == nil && elements != 4 {
 			r.Fail(what, "not four elements", fault.Malformed)
 		}
 		h := Head{User: r.Text(what, maxUser), Root: r.hash(what), Seq: r.uint(what), Head: r.hash(what)}
+		if r.Err() == nil && !wire.ValidName(h.User, maxUser) {
+			r.Fail(what, "no user ID", fault.Malformed)
+		}
 		if len(heads) > 0 && r.Err() == nil && heads[len(heads)-1].User >= h.User {
 			r.Fail(what, "not ascending by user", fault.Malformed)
 		}

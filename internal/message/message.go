@@ -10,6 +10,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"fmt"
+	"slices"
 
 	"github.com/sottokit/sotto/fault"
 	"github.com/sottokit/sotto/internal/coseimpl"
@@ -102,6 +103,7 @@ func Seal(dst []byte, p *Place, prk, r, content []byte) ([]byte, error) {
 	padded := pad.Append(make([]byte, 0, size), content)
 	iv := hedgedIV(keys[keySize:], r, padded)
 	unprotected := wire.AppendBytes([]byte{wire.MajorMap | 1, coseimpl.HeaderIV}, iv)
+	dst = slices.Grow(dst, size+2*overhead) // room for the AAD, too
 	return coseimpl.AppendEncrypt0(dst, aead, true, p.protected(), unprotected, iv, padded, p.bound(wire.LabelMessage))
 }
 

@@ -38,6 +38,7 @@ type vectors struct {
 		Clone  octets   `json:"clone_of_1"`
 		Sealed []octets `json:"cose_encrypt0"`
 		PRK    octets   `json:"prk"`
+		Keys   []octets `json:"keys_mk_nk"`
 		Size7  int      `json:"size_bytes_7_byte_body"`
 		Size1K int      `json:"size_bytes_1024_byte_body"`
 	} `json:"messages"`
