@@ -7,7 +7,7 @@ import (
 )
 
 func TestCalibrateStaysWithinTheMemory(t *testing.T) {
-	code, stdout, stderr := sotto(t, nil, "mk", "calibrate", "--target", "1ms", "--memory", "8192")
+	code, stdout, stderr := runSotto(t, nil, "mk", "calibrate", "--target", "1ms", "--memory", "8192")
 	if code != 0 || stderr != "" {
 		t.Fatalf("exit code %d, stderr %q", code, stderr)
 	}
@@ -21,7 +21,7 @@ func TestCalibrateStaysWithinTheMemory(t *testing.T) {
 }
 
 func TestCalibrateTakesTheMaximumForMoreMemory(t *testing.T) {
-	code, stdout, stderr := sotto(t, nil, "mk", "calibrate", "--target", "1ms", "--memory", "1048577")
+	code, stdout, stderr := runSotto(t, nil, "mk", "calibrate", "--target", "1ms", "--memory", "1048577")
 	if code != 0 || stderr != "" || !strings.Contains(stdout, "params ") {
 		t.Errorf("exit code %d, stderr %q, stdout:\n%s", code, stderr, stdout)
 	}

@@ -51,7 +51,7 @@ func TestConformanceClosesWithTheCountsAndExitsByThem(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := dirOf(t, c.files)
-			code, stdout, stderr := sotto(t, nil, "conformance", dir)
+			code, stdout, stderr := runSotto(t, nil, "conformance", dir)
 			lines := strings.Split(strings.TrimSuffix(stdout, "\n"), "\n")
 			if code != c.code || lines[len(lines)-1] != c.closing || stderr != "" {
 				t.Errorf("exit code %d, stderr %q, stdout:\n%s", code, stderr, stdout)
@@ -67,7 +67,7 @@ func TestConformanceClosesWithTheCountsAndExitsByThem(t *testing.T) {
 
 func TestConformanceShowsWhyACaseFailed(t *testing.T) {
 	dir := dirOf(t, map[string]string{"rfc5869-hkdf.json": strings.Replace(hkdfVectors, "3cb2", "3cb3", 1)})
-	_, stdout, _ := sotto(t, nil, "conformance", dir)
+	_, stdout, _ := runSotto(t, nil, "conformance", dir)
 	if !strings.Contains(stdout, "\n    ") || !strings.Contains(stdout, "OKM") {
 		t.Errorf("no indented note in:\n%s", stdout)
 	}
@@ -78,7 +78,7 @@ func TestConformanceSaysWhyCasesAreSkipped(t *testing.T) {
 	sha1 := strings.Replace(test, "SHA-256", "SHA-1", 1)
 	vectors := head + "[" + strings.Join([]string{test, sha1, sha1}, ", ") + "]}"
 	dir := dirOf(t, map[string]string{"rfc5869-hkdf.json": vectors, "unheard-of.json": "{}"})
-	code, stdout, _ := sotto(t, nil, "conformance", dir)
+	code, stdout, _ := runSotto(t, nil, "conformance", dir)
 	if code != 0 || strings.Count(stdout, "\n    ") != 1 || !strings.Contains(stdout, "\n    2 skipped: SHA-1 is not") {
 		t.Errorf("exit code %d, want one reason with its count in:\n%s", code, stdout)
 	}
@@ -107,7 +107,7 @@ func TestReasonsAreSortedAndBounded(t *testing.T) {
 func TestConformanceJSONIsOneDocumentAlone(t *testing.T) {
 	dir := dirOf(t, map[string]string{"rfc5869-hkdf.json": hkdfVectors, "unheard-of.json": "{}"})
 	for _, flag := range []string{"-json", "--json"} {
-		code, stdout, stderr := sotto(t, nil, "conformance", flag, dir)
+		code, stdout, stderr := runSotto(t, nil, "conformance", flag, dir)
 		if code != 0 || stderr != "1 passed, 0 failed, 1 skipped\n" {
 			t.Errorf("%s: exit code %d, stderr %q", flag, code, stderr)
 		}
@@ -122,7 +122,7 @@ func TestConformanceJSONIsOneDocumentAlone(t *testing.T) {
 }
 
 func TestConformanceNamesAPathThatCannotBeRead(t *testing.T) {
-	code, stdout, stderr := sotto(t, nil, "conformance", filepath.Join(t.TempDir(), "none"))
+	code, stdout, stderr := runSotto(t, nil, "conformance", filepath.Join(t.TempDir(), "none"))
 	if code != 1 || stdout != "" || !strings.Contains(stderr, "none") {
 		t.Errorf("exit code %d, stdout %q, stderr %q", code, stdout, stderr)
 	}

@@ -17,12 +17,15 @@ func demoCommand() *cobra.Command {
 	var file string
 	cmd := &cobra.Command{
 		Use:   "demo",
-		Short: "Walk through keys, lockbox, store and device log with real files, and attack them",
-		Long: `Makes every key from a password down to a message and a file, keeps them wrapped in files of a temporary
-directory, forgets them, opens all of it again, changes the password, hands the channel key to a second member and
-replaces it when that member leaves. Then it tries a row of attacks, each of which must be refused for the right reason.
-After that it keeps a root key in a lockbox and values in a store, and founds a device log that a server and a thief attack
-until the recovery key ends it. The directory is removed at the end.`,
+		Short: "Two people talk, devices are lost and restored; then what is underneath, with real files and attacks",
+		Long: `Two people with three devices talk: each account is in a file of its own. A device joins, one is lost and revoked, an
+envelope gets lost, the power is cut, a store is put back to last week.
+Then what is underneath: every key from a password down to a message and a file, kept wrapped in files of a temporary
+directory, forgotten and opened again; a change of password; the channel key in the hands of a second member, and replaced
+when that member leaves; and a row of attacks, each of which must be refused for the right reason. At last a root key in a
+lockbox, values in a store, and a device log that a server and a thief attack until the recovery key ends it.
+Each step says what it did. The exit code is 1 at the first that did not do what it should. The directory is removed at the
+end.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return demo(cmd.Context(), cmd.OutOrStdout(), file)
@@ -45,8 +48,8 @@ type act struct {
 	steps []step
 }
 
-// acts are the whole demo. Each builds on those before it.
-var acts = []act{makeKeys, reopen, passwordChange, handOver, rotation, attacks, lockboxes, stores, logs}
+// acts are the whole demo. The first two are one story, and the others are one: each builds on those before it.
+var acts = []act{people, troubles, makeKeys, reopen, passwordChange, handOver, rotation, attacks, lockboxes, stores, logs}
 
 func demo(ctx context.Context, out io.Writer, file string) error {
 	dir, err := os.MkdirTemp("", "sotto-demo-")

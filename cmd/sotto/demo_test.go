@@ -29,7 +29,7 @@ func inEmptyTemp(t *testing.T) {
 
 func TestDemoRunsEveryStepAndPrintsNoSecret(t *testing.T) {
 	inEmptyTemp(t)
-	code, stdout, stderr := sotto(t, nil, "demo")
+	code, stdout, stderr := runSotto(t, nil, "demo")
 	if code != 0 || stderr != "" {
 		t.Fatalf("exit code %d, stderr %q, stdout:\n%s", code, stderr, stdout)
 	}
@@ -45,13 +45,16 @@ func TestDemoRunsEveryStepAndPrintsNoSecret(t *testing.T) {
 	}
 	for _, refused := range []fault.Code{
 		fault.WrongSecret, fault.Damaged, fault.UntrustedSigner, fault.Malformed, fault.OverLimit, fault.Misuse,
-		fault.IdentityChanged, fault.RevokedDevice, fault.Rollback, fault.LogFork,
+		fault.IdentityChanged, fault.RevokedDevice, fault.Rollback, fault.LogFork, fault.NotForThisDevice, fault.UnknownSession,
 	} {
 		if !strings.Contains(stdout, "refused: "+refused.Name()) {
 			t.Errorf("nothing was refused as %s", refused.Name())
 		}
 	}
-	for _, s := range [][]byte{password, newPassword, message, nextMessage} {
+	for _, s := range [][]byte{
+		password, newPassword, message, nextMessage, firstText, secondText, answerText, manyText, laptopText, thiefText, lateText,
+		cutText, weekText, lastText,
+	} {
 		if strings.Contains(stdout, string(s)) || strings.Contains(stdout, fmt.Sprintf("%x", s[:4])) {
 			t.Errorf("%q was printed", s)
 		}
@@ -100,7 +103,7 @@ func TestDemoTakesFilesUpToTheLimit(t *testing.T) {
 	for name, size := range map[string]int64{"empty": 0, "one byte": 1, "largest": dek.MaxSeal} {
 		t.Run(name, func(t *testing.T) {
 			inEmptyTemp(t)
-			code, stdout, stderr := sotto(t, nil, "demo", "-file", fileOf(t, size))
+			code, stdout, stderr := runSotto(t, nil, "demo", "-file", fileOf(t, size))
 			if code != 0 || !strings.Contains(stdout, fmt.Sprintf(" -> %d bytes, equal", size)) {
 				t.Errorf("exit code %d, stderr %q, stdout:\n%s", code, stderr, stdout)
 			}
@@ -116,7 +119,7 @@ func TestDemoRefusesWhatIsNoFileToSeal(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			inEmptyTemp(t)
-			code, stdout, stderr := sotto(t, nil, "demo", "--file", c.path)
+			code, stdout, stderr := runSotto(t, nil, "demo", "--file", c.path)
 			if code != 1 || stdout != "" || !strings.Contains(stderr, c.want) || !strings.HasPrefix(stderr, "sotto: ") {
 				t.Errorf("exit code %d, stderr %q, stdout %q", code, stderr, stdout)
 			}

@@ -142,7 +142,7 @@ func TestLogIsReadFromFolderFileAndStdin(t *testing.T) {
 	if got := (&cli{TB: t}).ok("device", "log", filepath.Dir(path)); got != want {
 		t.Errorf("of the folder:\n%s", got)
 	}
-	if code, got, stderr := sotto(t, logBytes(w.entries), "device", "log", "-"); code != 0 || got != want {
+	if code, got, stderr := runSotto(t, logBytes(w.entries), "device", "log", "-"); code != 0 || got != want {
 		t.Errorf("of stdin: exit code %d, stderr %q:\n%s", code, stderr, got)
 	}
 }

@@ -34,7 +34,7 @@ func (c *cli) run(args ...string) (code int, stdout, stderr string) {
 	if c.secrets != nil {
 		args = append(args[:len(args):len(args)], "--secrets", "-")
 	}
-	code, stdout, stderr = sotto(c, []byte(strings.Join(c.secrets, "\n")), args...)
+	code, stdout, stderr = runSotto(c, []byte(strings.Join(c.secrets, "\n")), args...)
 	c.printed.WriteString(stdout + stderr)
 	return code, stdout, stderr
 }

@@ -26,7 +26,7 @@ func TestInspectSaysWhatAMessageIs(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		code, stdout, stderr := sotto(t, nil, "inspect", name)
+		code, stdout, stderr := runSotto(t, nil, "inspect", name)
 		if code != 0 || stderr != "" || stdout != string(want) {
 			t.Errorf("%s: exit code %d, stderr %q, printed:\n%s", name, code, stderr, stdout)
 		}
@@ -40,13 +40,13 @@ func TestInspectReadsBytesHexAndBase64(t *testing.T) {
 		"read as hex text":    strings.ToUpper(hex.EncodeToString(message)) + "\n",
 		"read as base64 text": " " + base64.StdEncoding.EncodeToString(message) + "\r\n",
 	} {
-		code, stdout, _ := sotto(t, []byte(input), "inspect", "-")
+		code, stdout, _ := runSotto(t, []byte(input), "inspect", "-")
 		if code != 0 || !strings.Contains(stdout, want) || !strings.Contains(stdout, "sotto/v1.sealed") {
 			t.Errorf("%s: exit code %d, printed:\n%s", want, code, stdout)
 		}
 	}
 	for _, encoding := range []*base64.Encoding{base64.RawStdEncoding, base64.URLEncoding, base64.RawURLEncoding} {
-		if code, stdout, _ := sotto(t, []byte(encoding.EncodeToString(message)), "inspect", "-"); code != 0 {
+		if code, stdout, _ := runSotto(t, []byte(encoding.EncodeToString(message)), "inspect", "-"); code != 0 {
 			t.Errorf("exit code %d, printed:\n%s", code, stdout)
 		}
 	}
@@ -126,7 +126,7 @@ func TestInspectNeverPrintsASecret(t *testing.T) {
 	} {
 		asHex, asBase64 := hex.EncodeToString(input), base64.StdEncoding.EncodeToString(input)
 		for _, form := range []string{string(input), asHex, asBase64} {
-			code, stdout, stderr := sotto(t, []byte(form), "inspect", "-")
+			code, stdout, stderr := runSotto(t, []byte(form), "inspect", "-")
 			if code != 0 {
 				t.Errorf("%s: exit code %d, stderr %q", name, code, stderr)
 			}
@@ -171,11 +171,11 @@ func TestInspectSaysThatAKeyIsSecret(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, stdout, _ := sotto(t, key, "inspect", "-")
+	_, stdout, _ := runSotto(t, key, "inspect", "-")
 	if !strings.Contains(stdout, "-4 (d): secret, 32 bytes\n") || !strings.Contains(stdout, "It holds a secret in the clear.") {
 		t.Errorf("printed:\n%s", stdout)
 	}
-	_, stdout, _ = sotto(t, cose.GenerateSigner().Verifier().COSEKey(), "inspect", "-")
+	_, stdout, _ = runSotto(t, cose.GenerateSigner().Verifier().COSEKey(), "inspect", "-")
 	if strings.Contains(stdout, "secret") {
 		t.Errorf("of a public key, printed:\n%s", stdout)
 	}
@@ -187,7 +187,7 @@ func TestInspectRefusesWhatIsNotOneItem(t *testing.T) {
 		"repeated key": "\xa2\x01\x01\x01\x01", "not UTF-8": "\x61\xff", "too deep": strings.Repeat("\x81", 5000) + "\x01",
 		"a bomb": "\x9b\x00\x00\x00\x00\xff\xff\xff\xff", "text": "hello, world", "hex of nothing": "ffff",
 	} {
-		code, stdout, stderr := sotto(t, []byte(input), "inspect", "-")
+		code, stdout, stderr := runSotto(t, []byte(input), "inspect", "-")
 		if code != 1 || stdout != "" || strings.Count(stderr, "\n") != 2 {
 			t.Errorf("%s: exit code %d, stdout %q, stderr %q", name, code, stdout, stderr)
 		}
@@ -195,11 +195,11 @@ func TestInspectRefusesWhatIsNotOneItem(t *testing.T) {
 }
 
 func TestInspectStopsAtItsLimits(t *testing.T) {
-	_, stdout, _ := sotto(t, []byte("\x99\x40\x00"+strings.Repeat("\x00", 0x4000)), "inspect", "-")
+	_, stdout, _ := runSotto(t, []byte("\x99\x40\x00"+strings.Repeat("\x00", 0x4000)), "inspect", "-")
 	if lines := strings.Count(stdout, "\n"); lines > maxLines+5 || !strings.HasSuffix(stdout, "…\n") {
 		t.Errorf("%d lines, the last of which are %q", lines, stdout[len(stdout)-40:])
 	}
-	_, stdout, _ = sotto(t, wire.AppendText(nil, strings.Repeat("ä", 10_000)), "inspect", "-")
+	_, stdout, _ = runSotto(t, wire.AppendText(nil, strings.Repeat("ä", 10_000)), "inspect", "-")
 	if len(stdout) > 500 || !strings.Contains(stdout, "… (20000 bytes)") {
 		t.Errorf("of a long text, printed %q", stdout)
 	}
@@ -207,10 +207,10 @@ func TestInspectStopsAtItsLimits(t *testing.T) {
 	for range 200 {
 		nested = wire.AppendBytes(nil, append([]byte{0x81}, nested...))
 	}
-	if code, stdout, _ := sotto(t, nested, "inspect", "-"); code != 0 || strings.Count(stdout, "\n") > 200 {
+	if code, stdout, _ := runSotto(t, nested, "inspect", "-"); code != 0 || strings.Count(stdout, "\n") > 200 {
 		t.Errorf("exit code %d, %d lines", code, strings.Count(stdout, "\n"))
 	}
-	code, _, stderr := sotto(t, nil, "inspect", fileOf(t, maxInput+1))
+	code, _, stderr := runSotto(t, nil, "inspect", fileOf(t, maxInput+1))
 	if code != 1 || !strings.Contains(stderr, "over a limit") {
 		t.Errorf("exit code %d, stderr %q", code, stderr)
 	}
@@ -225,7 +225,7 @@ func TestInspectEscapesWhatATerminalActsUpon(t *testing.T) {
 		"kid":   "\xd0\x83\x40\xa1\x04" + bstr(hostile) + "\x40",
 		"typ":   "\xd0\x83" + bstr("\xa2\x01\x03\x10"+text) + "\xa0\x50" + strings.Repeat("\x00", 16),
 	} {
-		if code, stdout, _ := sotto(t, []byte(input), "inspect", "-"); code != 0 || !plainText(stdout) {
+		if code, stdout, _ := runSotto(t, []byte(input), "inspect", "-"); code != 0 || !plainText(stdout) {
 			t.Errorf("%s: exit code %d, printed %q", name, code, stdout)
 		}
 	}

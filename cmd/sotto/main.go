@@ -1,7 +1,7 @@
-// Command sotto shows and checks what the SDK does: the key hierarchy with real files (demo), published test vectors
-// (conformance), the structure of a message or key (inspect), and the costs of a password on this machine (mk
-// calibrate). It keeps a root key in a file (lockbox), and makes devices and verifies their logs (device). It never prints
-// the secret of a key, but for a recovery key, once, when it is made.
+// Command sotto shows and checks what the SDK does: two people who talk, and the keys underneath, with real files (demo),
+// published test vectors (conformance), the structure of a message or key (inspect), and the costs of a password on this
+// machine (mk calibrate). It keeps a root key in a file (lockbox), and makes devices and verifies their logs (device). It
+// never prints the secret of a key, but for a recovery key, once, when it is made.
 package main
 
 import (

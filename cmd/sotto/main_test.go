@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// sotto runs the program as a shell would.
-func sotto(t testing.TB, stdin []byte, args ...string) (code int, stdout, stderr string) {
+// runSotto runs the program as a shell would.
+func runSotto(t testing.TB, stdin []byte, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	var out, errOut bytes.Buffer
 	code = run(t.Context(), args, bytes.NewReader(stdin), &out, &errOut)
@@ -38,7 +38,7 @@ func TestWrongUsageExitsTwoWithOneLine(t *testing.T) {
 		{"device", "add", "folder"}, {"device", "show"}, {"device", "log"},
 		{"device", "verify", "file"}, {"device", "verify", "file", "--user", "alice", "--pin", "1:2:3"},
 	} {
-		code, stdout, stderr := sotto(t, nil, args...)
+		code, stdout, stderr := runSotto(t, nil, args...)
 		if code != 2 || stdout != "" {
 			t.Errorf("%v: exit code %d, printed %q", args, code, stdout)
 		}
@@ -50,14 +50,14 @@ func TestWrongUsageExitsTwoWithOneLine(t *testing.T) {
 
 func TestHelpExitsZero(t *testing.T) {
 	for _, args := range [][]string{{}, {"--help"}, {"help", "demo"}, {"mk"}, {"conformance", "--help"}, {"lockbox"}, {"device"}} {
-		if code, stdout, stderr := sotto(t, nil, args...); code != 0 || stderr != "" || !strings.Contains(stdout, "Usage:") {
+		if code, stdout, stderr := runSotto(t, nil, args...); code != 0 || stderr != "" || !strings.Contains(stdout, "Usage:") {
 			t.Errorf("%v: exit code %d, stderr %q, stdout %q", args, code, stderr, stdout)
 		}
 	}
 }
 
 func TestErrorsCannotReachTheTerminal(t *testing.T) {
-	code, _, stderr := sotto(t, nil, "inspect", "no\x1b[31msuch\nfile")
+	code, _, stderr := runSotto(t, nil, "inspect", "no\x1b[31msuch\nfile")
 	if code != 1 || strings.ContainsRune(stderr, '\x1b') || strings.Count(stderr, "\n") != 1 {
 		t.Errorf("exit code %d, stderr %q", code, stderr)
 	}

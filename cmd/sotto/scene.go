@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/sottokit/sotto"
 	"github.com/sottokit/sotto/cose"
 	"github.com/sottokit/sotto/dek"
 	"github.com/sottokit/sotto/device"
@@ -92,6 +93,11 @@ type scene struct {
 	phone, laptop, newPhone *device.Keys
 	bobsView                *device.Log // of Alice's log
 	thiefsLog               [][]byte    // the branch that the thief of the laptop made
+
+	net                               *network
+	alicePhone, aliceLaptop, bobPhone *peer
+	unread                            []sotto.Parcel // what Bob sealed after the phone was lost
+	bobCopy                           []byte         // of the file of Bob's phone
 }
 
 // newScene looks at the file to seal, or makes one when source is "".
