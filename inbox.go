@@ -6,7 +6,8 @@ import (
 	"github.com/sottokit/sotto/internal/queue"
 )
 
-// Unread returns every message that was given out and not acknowledged, oldest first. An app asks for it when it starts.
+// Unread returns every message that was given out and not acknowledged, oldest first. An app asks for it when it starts:
+// what was held comes out of Receive only once, and nobody brings its bytes again.
 func (a *Account) Unread(ctx context.Context) ([]Event, error) {
 	var all []Event
 	err := a.view(ctx, func(v *view) error {

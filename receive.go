@@ -114,6 +114,7 @@ type batch struct {
 	sessions map[session.Prefix][]*session.Session
 	accepted []*session.Session // by this batch
 	grown    []*input           // log entries, in the order in which they follow each other
+	coming   map[session.Prefix]bool // their envelopes are here and wait for a log
 	asked    map[session.Prefix][]byte
 	extra    []Event
 }
@@ -125,7 +126,7 @@ func (a *Account) prepare(ctx context.Context, in [][]byte) (*batch, error) {
 	}
 	b := &batch{
 		Account: a, given: len(in), logs: session.Logs{}, sessions: map[session.Prefix][]*session.Session{},
-		asked: map[session.Prefix][]byte{},
+		coming: map[session.Prefix]bool{}, asked: map[session.Prefix][]byte{},
 	}
 	for _, data := range in {
 		b.add(data, nil)

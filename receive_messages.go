@@ -115,9 +115,10 @@ func (b *batch) ask(in *input, p session.Prefix) error {
 	return nil
 }
 
-// request asks for a session; one for all messages of it. A device without a messaging key has nothing to ask with yet: nil.
+// request asks for a session; one for all messages of it. There is nothing to ask for, nil, when the session is here and
+// waits for a log, and nothing to ask with as long as this device has no messaging key.
 func (b *batch) request(p session.Prefix) ([]byte, error) {
-	if r, asked := b.asked[p]; asked {
+	if r, asked := b.asked[p]; asked || b.coming[p] {
 		return r, nil
 	}
 	b.use.RLock()

@@ -41,6 +41,9 @@ func (b *batch) prepareEnvelopes(ctx context.Context) error {
 			}
 		}
 		if err := b.checkHeads(inputs[i], o.Heads()); err != nil {
+			if inputs[i].waits() {
+				b.coming[o.ID().Prefix()] = true
+			}
 			offers[i] = nil
 			o.Destroy()
 			if !inputs[i].waits() {
