@@ -112,8 +112,8 @@ type batch struct {
 	logs     session.Logs // as they are once this batch is applied
 	keys     *device.Keys
 	sessions map[session.Prefix][]*session.Session
-	accepted []*session.Session // by this batch
-	grown    []*input           // log entries, in the order in which they follow each other
+	accepted []*session.Session      // by this batch
+	grown    []*input                // log entries, in the order in which they follow each other
 	coming   map[session.Prefix]bool // their envelopes are here and wait for a log
 	asked    map[session.Prefix][]byte
 	extra    []Event
