@@ -1,13 +1,12 @@
 package sotto
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 
 	"github.com/sottokit/sotto/device"
 	"github.com/sottokit/sotto/fault"
-	"github.com/sottokit/sotto/store"
+	"github.com/sottokit/sotto/internal/directory"
 )
 
 // Contact is a user whose log is pinned, the own one included.
@@ -19,10 +18,20 @@ type Contact struct {
 }
 
 // User returns the contact's user ID.
-func (c *Contact) User() string { return c.user }
+func (c *Contact) User() string {
+	if c == nil {
+		return ""
+	}
+	return c.user
+}
 
 // Root returns the contact's identity, together with the user ID: the hash of the first entry of the log.
-func (c *Contact) Root() device.Hash { return c.root }
+func (c *Contact) Root() device.Hash {
+	if c == nil {
+		return device.Hash{}
+	}
+	return c.root
+}
 
 // Trust verifies the whole log of a user, as the server has it, and pins it: first contact is trust on first use, until
 // people compare their numbers. The log of somebody who is pinned already must extend the pin: fewer entries are
@@ -31,30 +40,30 @@ func (c *Contact) Root() device.Hash { return c.root }
 func (a *Account) Trust(ctx context.Context, user string, log [][]byte) (*Contact, error) {
 	var c *Contact
 	err := a.retry(func() error {
-		p, err := a.pinned(ctx, user)
+		u, err := a.pinned(ctx, user)
 		if err != nil {
 			return err
 		}
 		var base *device.Log
-		if p != nil {
-			base = p.log
+		if u != nil {
+			base = u.Log
 		}
-		g, failed := grow(user, base, 0, log)
-		if failed != nil && g.fork == nil {
+		g, failed := directory.Grow(user, base, 0, log)
+		if g == nil {
 			return failed
 		}
 		if base == nil && user == a.user {
 			return fmt.Errorf("sotto: the own log goes to Receive: %w", fault.Misuse)
 		}
 		err = a.update(ctx, func(v *view) error {
-			_, err := g.apply(v)
+			_, err := v.grow(g)
 			return err
 		})
 		if err == nil {
 			err = failed
 		}
 		if err == nil {
-			c = &Contact{account: a, user: user, root: g.log.Pin().Root}
+			c = &Contact{account: a, user: user, root: g.Log.Pin().Root}
 		}
 		return err
 	})
@@ -63,14 +72,14 @@ func (a *Account) Trust(ctx context.Context, user string, log [][]byte) (*Contac
 
 // Contact returns somebody who is pinned, fault.UntrustedSigner for somebody who is not. Oneself is a contact, too.
 func (a *Account) Contact(ctx context.Context, user string) (*Contact, error) {
-	p, err := a.pinned(ctx, user)
+	u, err := a.pinned(ctx, user)
 	if err != nil {
 		return nil, err
 	}
-	if p == nil {
+	if u == nil {
 		return nil, fmt.Errorf("sotto: no contact: %w", fault.UntrustedSigner)
 	}
-	return &Contact{account: a, user: user, root: p.fields.Root}, nil
+	return &Contact{account: a, user: user, root: u.Root()}, nil
 }
 
 // Contacts returns everybody who is pinned, in the order in which that happened: those whose logs and device-keys an app
@@ -79,8 +88,8 @@ func (a *Account) Contacts(ctx context.Context) ([]*Contact, error) {
 	var all []*Contact
 	err := a.view(ctx, func(v *view) error {
 		all = nil
-		return v.eachUser(func(name string, p *pinned) error {
-			all = append(all, &Contact{account: a, user: name, root: p.fields.Root})
+		return v.users.Each(v.tx, func(u *directory.User) error {
+			all = append(all, &Contact{account: a, user: u.Name, root: u.Root()})
 			return nil
 		})
 	})
@@ -93,42 +102,18 @@ func (c *Contact) Log(ctx context.Context) ([][]byte, error) {
 		return nil, fmt.Errorf("sotto: no contact: %w", fault.Misuse)
 	}
 	var entries [][]byte
-	err := c.account.view(ctx, func(v *view) error {
-		entries = nil
-		return v.tx.Range(logName(c.user, 0), func(_ uint64, entry []byte) error {
-			entries = append(entries, bytes.Clone(entry))
-			return nil
-		})
+	err := c.account.view(ctx, func(v *view) (err error) {
+		entries, err = directory.Entries(v.tx, c.user)
+		return err
 	})
 	return entries, err
 }
 
-func (a *Account) pinned(ctx context.Context, user string) (p *pinned, err error) {
+// pinned returns a user who is pinned, nil for one who is not.
+func (a *Account) pinned(ctx context.Context, user string) (u *directory.User, err error) {
 	err = a.view(ctx, func(v *view) (err error) {
-		p, err = v.user(user)
+		u, err = v.users.User(v.tx, user)
 		return err
 	})
-	return p, err
-}
-
-// noteUser lists a user who is pinned for the first time.
-func (v *view) noteUser(name string) error {
-	var next uint64
-	err := v.tx.Range(store.Name{Room: roomUsers}, func(seq uint64, _ []byte) error {
-		next = seq + 1
-		return nil
-	})
-	v.tx.Put(store.Name{Room: roomUsers, Seq: next}, []byte(name))
-	return err
-}
-
-// eachUser visits everybody who is pinned, in the order in which that happened.
-func (v *view) eachUser(f func(name string, p *pinned) error) error {
-	return v.tx.Range(store.Name{Room: roomUsers}, func(_ uint64, name []byte) error {
-		p, err := v.user(string(name))
-		if err != nil || p == nil {
-			return err
-		}
-		return f(string(name), p)
-	})
+	return u, err
 }

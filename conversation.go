@@ -7,6 +7,7 @@ import (
 
 	"github.com/sottokit/sotto/device"
 	"github.com/sottokit/sotto/fault"
+	"github.com/sottokit/sotto/internal/directory"
 	"github.com/sottokit/sotto/session"
 )
 
@@ -30,7 +31,7 @@ func (a *Account) Direct(ctx context.Context, c *Contact) (*Conversation, error)
 		if err != nil {
 			return err
 		}
-		place, err = direct(a.user, me.fields.Root, c.user, c.root)
+		place, err = direct(member(me), session.Member{User: c.user, Root: c.root})
 		return err
 	})
 	if err != nil {
@@ -40,12 +41,14 @@ func (a *Account) Direct(ctx context.Context, c *Contact) (*Conversation, error)
 }
 
 // direct is the conversation of one or two users.
-func direct(me string, myRoot device.Hash, peer string, peerRoot device.Hash) (*session.Conversation, error) {
-	if me == peer {
-		return session.Direct(session.Member{User: me, Root: myRoot})
+func direct(me, peer session.Member) (*session.Conversation, error) {
+	if me.User == peer.User {
+		return session.Direct(me)
 	}
-	return session.Direct(session.Member{User: me, Root: myRoot}, session.Member{User: peer, Root: peerRoot})
+	return session.Direct(me, peer)
 }
+
+func member(u *directory.User) session.Member { return session.Member{User: u.Name, Root: u.Root()} }
 
 // ID returns the conversation's ID, the same on all devices of both users.
 func (c *Conversation) ID() device.Hash {
@@ -77,7 +80,7 @@ func (c *Conversation) Devices(ctx context.Context) ([]Member, error) {
 		}
 		for _, m := range c.place.Members {
 			for _, r := range logs[m.User].Active() {
-				key, err := v.messagingKey(logs[m.User], r.ID())
+				key, err := directory.Key(v.tx, logs[m.User], r.ID())
 				if err != nil {
 					return err
 				}
@@ -97,14 +100,14 @@ func (c *Conversation) Devices(ctx context.Context) ([]Member, error) {
 func (v *view) members(c *session.Conversation) (session.Logs, error) {
 	logs := session.Logs{}
 	for _, m := range c.Members {
-		p, err := v.user(m.User)
+		u, err := v.users.User(v.tx, m.User)
 		if err != nil {
 			return nil, err
 		}
-		if p == nil || p.fields.Root != m.Root {
+		if u == nil || u.Root() != m.Root {
 			return nil, fmt.Errorf("sotto: conversation with somebody who is no contact: %w", fault.IdentityChanged)
 		}
-		logs[m.User] = p.log
+		logs[m.User] = u.Log
 	}
 	return logs, nil
 }
@@ -117,15 +120,18 @@ func (v *view) writable(c *session.Conversation) (session.Logs, error) {
 		return nil, err
 	}
 	for _, m := range c.Members {
-		p, err := v.user(m.User)
+		u, err := v.users.User(v.tx, m.User)
 		if err != nil {
 			return nil, err
 		}
-		if p.fields.Fork != nil {
+		if u.Forked {
 			return nil, fmt.Errorf("sotto: the log of %q has forked: %w", m.User, fault.LogFork)
 		}
-		if err := v.waiting(p.log); err != nil {
-			return nil, fmt.Errorf("sotto: log of %q: %w", m.User, err)
+		switch waits, err := directory.Waiting(v.tx, u.Log); {
+		case err != nil:
+			return nil, err
+		case waits:
+			return nil, fmt.Errorf("sotto: a device of %q knows a log entry that is not here, fetch it: %w", m.User, fault.TooFarAhead)
 		}
 	}
 	keys, err := v.keys()

@@ -52,10 +52,10 @@ func (a *Account) sign(ctx context.Context, f func(l *device.Log, k *device.Keys
 		if err != nil {
 			return err
 		}
-		if me.fields.Fork != nil {
+		if me.Forked {
 			return fmt.Errorf("sotto: the own log has forked: %w", fault.LogFork)
 		}
-		return v.changeKeys(func(k *device.Keys) error { return f(me.log, k) })
+		return v.changeKeys(func(k *device.Keys) error { return f(me.Log, k) })
 	})
 }
 
@@ -72,7 +72,7 @@ func (a *Account) Register(ctx context.Context, server string, nonce [32]byte) (
 		if err != nil {
 			return err
 		}
-		answer, err = keys.Register(me.log, server, nonce, v.now())
+		answer, err = keys.Register(me.Log, server, nonce, v.now())
 		return err
 	})
 	return answer, err

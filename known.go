@@ -17,7 +17,6 @@ type known struct {
 	keys     *device.Keys
 	state    [sha256.Size]byte // hash of the stored state that keys are of
 	retired  []*device.Keys    // replaced, or never committed
-	logs     map[string]*device.Log
 	sessions map[session.ID]*session.Session
 }
 
@@ -58,24 +57,6 @@ func (k *known) wipe() {
 		}
 	}
 	k.retired = nil
-}
-
-func (k *known) log(user string, pin device.Pin) *device.Log {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if l := k.logs[user]; l != nil && l.Pin() == pin {
-		return l
-	}
-	return nil
-}
-
-func (k *known) setLog(l *device.Log) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.logs == nil {
-		k.logs = map[string]*device.Log{}
-	}
-	k.logs[l.User()] = l
 }
 
 func (k *known) session(id session.ID) *session.Session {

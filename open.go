@@ -7,6 +7,7 @@ import (
 	"github.com/sottokit/sotto/cose"
 	"github.com/sottokit/sotto/device"
 	"github.com/sottokit/sotto/fault"
+	"github.com/sottokit/sotto/internal/directory"
 	"github.com/sottokit/sotto/internal/secret"
 	"github.com/sottokit/sotto/internal/wire"
 	"github.com/sottokit/sotto/mk/lockbox"
@@ -38,7 +39,7 @@ func Create(ctx context.Context, b store.Backend, user string, o *Options, secre
 	if err != nil {
 		return nil, err
 	}
-	g, err := grow(user, nil, 0, [][]byte{root})
+	g, err := directory.Grow(user, nil, 0, [][]byte{root})
 	if err != nil {
 		return nil, err
 	}
@@ -46,7 +47,7 @@ func Create(ctx context.Context, b store.Backend, user string, o *Options, secre
 		if err := v.putParcel(&parcelFields{Kind: string(ParcelLog), Data: root}); err != nil {
 			return err
 		}
-		_, err := g.apply(v)
+		_, err := v.grow(g)
 		return err
 	})
 }

@@ -153,10 +153,13 @@ func (v *view) leave(p *parcelFields, left []device.ID) error {
 }
 
 // cutQueue takes devices that were revoked off everything that waits for them.
-func (v *view) cutQueue(revoked map[device.ID]bool) error {
+func (v *view) cutQueue(revoked []device.ID) error {
+	if len(revoked) == 0 {
+		return nil
+	}
 	return v.eachParcel(func(p *parcelFields) error {
 		to := p.to()
-		left := slices.DeleteFunc(slices.Clone(to), func(id device.ID) bool { return revoked[id] })
+		left := slices.DeleteFunc(slices.Clone(to), func(id device.ID) bool { return slices.Contains(revoked, id) })
 		if !p.forDevices() || len(left) == len(to) {
 			return nil
 		}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/sottokit/sotto/device"
 	"github.com/sottokit/sotto/fault"
+	"github.com/sottokit/sotto/internal/directory"
 	"github.com/sottokit/sotto/session"
 )
 
@@ -48,12 +49,12 @@ func (b *batch) userOf(ctx context.Context, cert device.CertID) (string, error) 
 			return user, nil
 		}
 	}
-	var user []byte
+	var user string
 	err := b.view(ctx, func(v *view) (err error) {
-		user, _, err = v.tx.Get(certName(cert))
+		user, err = directory.Owner(v.tx, cert)
 		return err
 	})
-	return string(user), err
+	return user, err
 }
 
 // receivedKey is a device-key of a user.
@@ -63,22 +64,22 @@ type receivedKey struct {
 }
 
 func (k *receivedKey) apply(v *view, in *input) error {
-	p, err := v.user(k.user)
+	u, err := v.users.User(v.tx, k.user)
 	if err != nil {
 		return err
 	}
-	if p == nil {
+	if u == nil {
 		return errStale
 	}
-	r, err := p.log.Find(k.cert)
+	r, err := u.Log.Find(k.cert)
 	if err != nil {
 		return err
 	}
 	in.event.Device = r.ID()
-	err = v.acceptKey(p.log, r.ID(), in.data)
+	err = v.acceptKey(u.Log, r.ID(), in.data)
 	if errors.Is(err, fault.TooFarAhead) { // kept, until the log has grown
 		in.event.Why = fault.TooFarAhead
-		in.event.Needs = []Need{{LogOf: k.user, FromSeq: p.log.Pin().Seq + 1}}
+		in.event.Needs = []Need{{LogOf: k.user, FromSeq: u.Log.Pin().Seq + 1}}
 		return nil
 	}
 	return err
@@ -90,22 +91,22 @@ type receivedRequest struct{}
 // apply answers: a device that is in the roster of an open session, and active, gets it sealed to the messaging key that the
 // request brings, or a newer one.
 func (*receivedRequest) apply(v *view, in *input) error {
-	p, err := v.user(in.event.User)
+	u, err := v.users.User(v.tx, in.event.User)
 	if err != nil {
 		return err
 	}
-	if p == nil {
+	if u == nil {
 		return fmt.Errorf("sotto: request of somebody who is no contact: %w", fault.UntrustedSigner)
 	}
-	r, err := session.ReadRequest(in.data, p.log, nil)
+	r, err := session.ReadRequest(in.data, u.Log, nil)
 	if errors.Is(err, fault.TooFarAhead) {
-		in.event.Needs = []Need{{LogOf: in.event.User, FromSeq: p.log.Pin().Seq + 1}}
+		in.event.Needs = []Need{{LogOf: in.event.User, FromSeq: u.Log.Pin().Seq + 1}}
 	}
 	if err != nil {
 		return err
 	}
 	in.event.Device = r.From.ID()
-	key, err := v.requestKey(p.log, r)
+	key, err := v.requestKey(u.Log, r)
 	if err != nil {
 		return err
 	}
@@ -139,7 +140,7 @@ func (v *view) requestKey(l *device.Log, r *session.Request) (*device.MessagingK
 	if !errors.Is(err, fault.Rollback) && !errors.Is(err, fault.SenderReset) {
 		return r.Key, err
 	}
-	newest, failed := v.messagingKey(l, r.From.ID())
+	newest, failed := directory.Key(v.tx, l, r.From.ID())
 	if newest == nil && failed == nil {
 		return nil, err
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/sottokit/sotto/device"
 	"github.com/sottokit/sotto/fault"
+	"github.com/sottokit/sotto/internal/directory"
 )
 
 // entryInput is an input that claims to be an entry of a log.
@@ -34,12 +35,12 @@ func (b *batch) prepareLogs(ctx context.Context) error {
 	for _, user := range slices.Sorted(maps.Keys(byUser)) {
 		var root *device.Hash
 		err := b.view(ctx, func(v *view) error {
-			p, err := v.user(user)
+			u, err := v.users.User(v.tx, user)
 			if err != nil {
 				return err
 			}
-			if p != nil {
-				b.logs[user] = p.log
+			if u != nil {
+				b.logs[user] = u.Log
 			} else if user == b.user {
 				f, err := v.account()
 				if err != nil {
@@ -88,7 +89,7 @@ func (b *batch) growUser(user string, root *device.Hash, entries []entryInput) {
 		}
 		g, used, err := growRun(user, base, entries)
 		switch {
-		case g.fork != nil:
+		case g.Forks():
 			b.grew(entries[0].input, g)
 		case err != nil:
 			entries[0].refuse(err)
@@ -97,14 +98,14 @@ func (b *batch) growUser(user string, root *device.Hash, entries []entryInput) {
 			}
 		default:
 			b.grew(entries[0].input, g)
-			b.logs[user] = g.log
+			b.logs[user] = g.Log
 		}
 		entries = entries[used:]
 	}
 }
 
 // grew notes what became of a log. It is applied in this order, whatever the order of the inputs.
-func (b *batch) grew(in *input, g *grown) {
+func (b *batch) grew(in *input, g *directory.Growth) {
 	in.ready = &grownLog{b, g}
 	b.grown = append(b.grown, in)
 }
@@ -118,7 +119,7 @@ func missingFrom(base *device.Log, seq uint64) uint64 {
 }
 
 // growRun tries the entries up to the first gap, and the first one alone if that fails. It tells how many it used.
-func growRun(user string, base *device.Log, entries []entryInput) (g *grown, used int, err error) {
+func growRun(user string, base *device.Log, entries []entryInput) (g *directory.Growth, used int, err error) {
 	run := [][]byte{entries[0].data}
 	for i, e := range entries[1:] {
 		if e.seq != entries[i].seq+1 {
@@ -126,22 +127,22 @@ func growRun(user string, base *device.Log, entries []entryInput) (g *grown, use
 		}
 		run = append(run, e.data)
 	}
-	g, err = grow(user, base, entries[0].seq, run)
-	if err == nil || g.fork != nil || len(run) == 1 {
+	g, err = directory.Grow(user, base, entries[0].seq, run)
+	if err == nil || g.Forks() || len(run) == 1 {
 		return g, len(run), err
 	}
-	g, err = grow(user, base, entries[0].seq, run[:1])
+	g, err = directory.Grow(user, base, entries[0].seq, run[:1])
 	return g, 1, err
 }
 
 // grownLog is a log to be stored.
 type grownLog struct {
 	b *batch
-	*grown
+	*directory.Growth
 }
 
 func (g *grownLog) apply(v *view, in *input) error {
-	events, err := g.grown.apply(v)
+	events, err := v.grow(g.Growth)
 	if err != nil {
 		return err
 	}
@@ -149,7 +150,7 @@ func (g *grownLog) apply(v *view, in *input) error {
 		e.ID = in.event.ID
 		g.b.extra = append(g.b.extra, e)
 	}
-	if g.fork != nil {
+	if g.Forks() {
 		in.event.Why = fault.LogFork // not an error: the evidence is kept
 	}
 	return nil

@@ -7,6 +7,7 @@ import (
 
 	"github.com/sottokit/sotto/device"
 	"github.com/sottokit/sotto/fault"
+	"github.com/sottokit/sotto/internal/directory"
 	"github.com/sottokit/sotto/session"
 )
 
@@ -149,14 +150,14 @@ type receivedMessage struct{ opened *session.Opened }
 // apply takes a message into the inbox. What is there already is given out again.
 func (r *receivedMessage) apply(v *view, in *input) error {
 	o := r.opened
-	p, err := v.user(o.From.User())
+	u, err := v.users.User(v.tx, o.From.User())
 	if err != nil {
 		return err
 	}
-	if p == nil {
+	if u == nil {
 		return errStale
 	}
-	if err := p.log.Standing(o.Place.Sender); err != nil {
+	if err := u.Log.Standing(o.Place.Sender); err != nil {
 		return fmt.Errorf("sotto: message: %w", err)
 	}
 	taken, err := session.Take(v.tx, o)
@@ -167,14 +168,14 @@ func (r *receivedMessage) apply(v *view, in *input) error {
 		return err
 	}
 	in.event.Skipped = taken.Skipped
-	newer, err := v.noteGen(o.From.User(), o.From.ID(), o.Content.KeyGen)
+	newer, err := directory.NoteGen(v.tx, o.From.User(), o.From.ID(), o.Content.KeyGen)
 	if err != nil {
 		return err
 	}
 	if newer {
 		in.event.Needs = []Need{{KeysOf: o.From.User()}}
 	}
-	if err := v.recognize(p.log, o); err != nil {
+	if err := v.recognize(u.Log, o); err != nil {
 		return err
 	}
 	b, err := in.event.bytes()

@@ -77,9 +77,9 @@ func (b *batch) load(ctx context.Context, user string) error {
 	if b.logs[user] != nil {
 		return nil
 	}
-	p, err := b.pinned(ctx, user)
-	if p != nil {
-		b.logs[user] = p.log
+	u, err := b.pinned(ctx, user)
+	if u != nil {
+		b.logs[user] = u.Log
 	}
 	return err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/sottokit/sotto/internal/directory"
 	"github.com/sottokit/sotto/internal/queue"
 	"github.com/sottokit/sotto/session"
 )
@@ -70,25 +71,25 @@ func (v *view) reportKeys(r *Report) error {
 		return err
 	}
 	r.Pending, r.Key, r.KeysKept = keys.Pending() != nil, keys.Generation(), len(keys.KeyIDs())
-	me, err := v.user(v.Account.user)
+	me, err := v.users.User(v.tx, v.Account.user)
 	if err != nil || me == nil {
 		return err
 	}
-	r.Log, r.Forked = me.log.Pin().String(), me.fields.Fork != nil
-	r.Active = me.log.Standing(keys.Record().Cert()) == nil
+	r.Log, r.Forked = me.Log.Pin().String(), me.Forked
+	r.Active = me.Log.Standing(keys.Record().Cert()) == nil
 	return nil
 }
 
 func (v *view) reportUsers(r *Report) error {
-	me, err := v.user(v.Account.user)
+	me, err := v.users.User(v.tx, v.Account.user)
 	if err != nil || me == nil {
 		return err
 	}
-	return v.eachUser(func(name string, p *pinned) error {
-		c := ContactReport{Number: len(r.Contacts), Log: p.log.Pin().String(), Forked: p.fields.Fork != nil}
-		for _, record := range p.log.Active() {
+	return v.users.Each(v.tx, func(u *directory.User) error {
+		c := ContactReport{Number: len(r.Contacts), Log: u.Log.Pin().String(), Forked: u.Forked}
+		for _, record := range u.Log.Active() {
 			c.Devices++
-			_, key, err := v.storedKey(name, record.ID())
+			key, err := directory.Key(v.tx, u.Log, record.ID())
 			if err != nil {
 				return err
 			}
@@ -96,7 +97,7 @@ func (v *view) reportUsers(r *Report) error {
 				c.WithKey++
 			}
 		}
-		place, err := direct(v.Account.user, me.fields.Root, name, p.fields.Root)
+		place, err := direct(member(me), member(u))
 		if err != nil {
 			return err
 		}

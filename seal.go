@@ -9,6 +9,7 @@ import (
 
 	"github.com/sottokit/sotto/device"
 	"github.com/sottokit/sotto/fault"
+	"github.com/sottokit/sotto/internal/directory"
 	"github.com/sottokit/sotto/internal/queue"
 	"github.com/sottokit/sotto/session"
 )
@@ -194,7 +195,7 @@ func (b *begun) choose(v *view, r *device.Roster, logs session.Logs) ([]*device.
 	var targets []*device.MessagingKey
 	for _, cert := range r.Certs() {
 		record, _ := r.Find(cert)
-		m, err := v.messagingKey(logs[record.User()], record.ID())
+		m, err := directory.Key(v.tx, logs[record.User()], record.ID())
 		if err != nil {
 			return nil, err
 		}
@@ -329,7 +330,7 @@ func (v *view) resume(id session.ID) (*session.Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	logs, err := v.logs(users...)
+	logs, err := v.users.Logs(v.tx, users...)
 	if err != nil {
 		return nil, err
 	}

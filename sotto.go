@@ -34,6 +34,7 @@ import (
 
 	"github.com/sottokit/sotto/device"
 	"github.com/sottokit/sotto/fault"
+	"github.com/sottokit/sotto/internal/directory"
 	"github.com/sottokit/sotto/internal/secret"
 	"github.com/sottokit/sotto/recovery"
 	"github.com/sottokit/sotto/session"
@@ -82,6 +83,7 @@ type Account struct {
 	policy  session.Policy
 	backend store.Backend
 	db      *store.DB
+	users   directory.Directory
 	chains  session.Chains
 
 	// use is held for reading by whoever uses a key or a session out of known, and for writing by whoever destroys one.

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/sottokit/sotto/device"
+	"github.com/sottokit/sotto/internal/directory"
 	"github.com/sottokit/sotto/session"
 )
 
@@ -37,7 +38,7 @@ func (a *Account) Upkeep(ctx context.Context, drained bool) error {
 
 // renewKeys counts the time on line of the messaging keys and renews the newest one when it is due.
 func (v *view) renewKeys() error {
-	me, err := v.user(v.Account.user)
+	me, err := v.users.User(v.tx, v.Account.user)
 	if err != nil {
 		return err
 	}
@@ -45,10 +46,10 @@ func (v *view) renewKeys() error {
 		if _, err := k.Online(v.now()); err != nil {
 			return err
 		}
-		if me == nil || me.log.Standing(k.Record().Cert()) != nil || !k.RotationDue(v.now()) {
+		if me == nil || me.Log.Standing(k.Record().Cert()) != nil || !k.RotationDue(v.now()) {
 			return nil
 		}
-		return v.rotate(k, me.log, nil)
+		return v.rotate(k, me.Log, nil)
 	})
 }
 
@@ -73,7 +74,7 @@ func (a *Account) sealAgain(ctx context.Context) error {
 		return err
 	}
 	for _, p := range late {
-		if err := keepStoreErrors(a.sealLate(ctx, p)); err != nil {
+		if err := a.sealLate(ctx, p); aborts(err) { // who cannot write now keeps what waits
 			return err
 		}
 	}
@@ -121,8 +122,8 @@ func (a *Account) placeOf(ctx context.Context, id device.Hash) (place *session.C
 		if err != nil {
 			return err
 		}
-		return v.eachUser(func(name string, p *pinned) error {
-			c, err := direct(v.Account.user, me.fields.Root, name, p.fields.Root)
+		return v.users.Each(v.tx, func(u *directory.User) error {
+			c, err := direct(member(me), member(u))
 			if err == nil && c.ID == id {
 				place = c
 			}

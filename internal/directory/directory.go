@@ -1,0 +1,187 @@
+// Package directory keeps what a device knows of users and their devices: the pinned log of each user, and the newest
+// messaging key of each device. Everything is read and written inside the caller's transaction.
+package directory
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/sottokit/sotto/device"
+	"github.com/sottokit/sotto/fault"
+	"github.com/sottokit/sotto/internal/wire"
+	"github.com/sottokit/sotto/store"
+)
+
+// The rooms.
+const (
+	roomUsers   = "users"        // number: a user's ID, in the order in which they were pinned
+	roomUser    = "user"         // [user]: fields
+	roomLog     = "user/log"     // [user], seq: log entry
+	roomCert    = "user/cert"    // [CertID]: whose record it is
+	roomKey     = "user/key"     // [user, device ID]: the newest device-key that was accepted
+	roomWaiting = "user/waiting" // [user, device ID]: a device-key from ahead of the log
+	roomGen     = "user/gen"     // [user, device ID]: the highest generation that a message of the device named
+)
+
+// Directory reads users. It remembers logs, so that they need not be put together again: whatever it knows is compared with
+// what is stored. The zero value is ready; it is safe for concurrent use.
+type Directory struct {
+	mu   sync.Mutex
+	logs map[string]*device.Log
+}
+
+// User is somebody whose log is pinned.
+type User struct {
+	Name   string
+	Log    *device.Log
+	Forked bool // another branch of the log turned up, and nobody has decided yet
+	fields fields
+}
+
+// Root returns the user's identity, together with the name.
+func (u *User) Root() device.Hash { return u.fields.Root }
+
+// fields are what is stored of a user.
+type fields struct {
+	Root device.Hash `cbor:"1,keyasint"`
+	Seq  uint64      `cbor:"2,keyasint"`
+	Head device.Hash `cbor:"3,keyasint"`
+	Fork *[]byte     `cbor:"4,keyasint"` // the other entry of a fork that nobody decided yet, or null
+}
+
+const maxFields = 256 + device.MaxEntry
+
+// User returns a user who is pinned, nil for one who is not.
+func (d *Directory) User(tx *store.Tx, name string) (*User, error) {
+	b, found, err := tx.Get(userName(name))
+	if err != nil || !found {
+		return nil, err
+	}
+	u := &User{Name: name}
+	if err := wire.Unmarshal("directory: user", b, maxFields, &u.fields); err != nil {
+		return nil, err
+	}
+	u.Forked = u.fields.Fork != nil
+	pin := device.Pin{Root: u.fields.Root, Seq: u.fields.Seq, Head: u.fields.Head}
+	if u.Log = d.known(name, pin); u.Log != nil {
+		return u, nil
+	}
+	entries, err := Entries(tx, name)
+	if err != nil {
+		return nil, err
+	}
+	if u.Log, err = device.Resume(name, entries, pin); err != nil {
+		return nil, fmt.Errorf("directory: stored log: %w", err)
+	}
+	d.remember(u.Log)
+	return u, nil
+}
+
+// Logs returns the logs of those of the users who are pinned.
+func (d *Directory) Logs(tx *store.Tx, users ...string) (map[string]*device.Log, error) {
+	logs := map[string]*device.Log{}
+	for _, name := range users {
+		u, err := d.User(tx, name)
+		if err != nil {
+			return nil, err
+		}
+		if u != nil {
+			logs[name] = u.Log
+		}
+	}
+	return logs, nil
+}
+
+// Each visits everybody who is pinned, in the order in which that happened.
+func (d *Directory) Each(tx *store.Tx, f func(u *User) error) error {
+	return tx.Range(store.Name{Room: roomUsers}, func(_ uint64, name []byte) error {
+		u, err := d.User(tx, string(name))
+		if err != nil || u == nil {
+			return err
+		}
+		return f(u)
+	})
+}
+
+// Entries returns the log of a user as it is stored, none for somebody who is not pinned.
+func Entries(tx *store.Tx, name string) ([][]byte, error) {
+	var entries [][]byte
+	err := tx.Range(logName(name, 0), func(_ uint64, entry []byte) error {
+		entries = append(entries, entry)
+		return nil
+	})
+	return entries, err
+}
+
+// Entry returns one entry of a user's log, nil when it is not there.
+func Entry(tx *store.Tx, name string, seq uint64) ([]byte, error) {
+	b, _, err := tx.Get(logName(name, seq))
+	return b, err
+}
+
+// Owner returns whose record it is, "" for nobody who is pinned. Only the user's log says whether it still counts.
+func Owner(tx *store.Tx, c device.CertID) (string, error) {
+	b, _, err := tx.Get(certName(c))
+	return string(b), err
+}
+
+func (d *Directory) known(user string, pin device.Pin) *device.Log {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if l := d.logs[user]; l != nil && l.Pin() == pin {
+		return l
+	}
+	return nil
+}
+
+func (d *Directory) remember(l *device.Log) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.logs == nil {
+		d.logs = map[string]*device.Log{}
+	}
+	d.logs[l.User()] = l
+}
+
+// note lists a user who is pinned for the first time.
+func note(tx *store.Tx, name string) error {
+	n := store.Name{Room: roomUsers}
+	err := tx.Range(n, func(seq uint64, _ []byte) error {
+		n.Seq = seq + 1
+		return nil
+	})
+	tx.Put(n, []byte(name))
+	return err
+}
+
+func put(tx *store.Tx, u *User) error {
+	b, err := wire.Marshal(&u.fields)
+	if err != nil {
+		return fmt.Errorf("directory: user: %w", err)
+	}
+	tx.Put(userName(u.Name), b)
+	return nil
+}
+
+// decided reports whether a recovery on the log has settled which branch counts.
+func decided(l *device.Log, other []byte) bool {
+	_, err := l.Extend([][]byte{other})
+	return !errors.Is(err, fault.LogFork)
+}
+
+func userName(user string) store.Name {
+	return store.Name{Room: roomUser, Parts: [][]byte{[]byte(user)}}
+}
+
+func logName(user string, seq uint64) store.Name {
+	return store.Name{Room: roomLog, Parts: [][]byte{[]byte(user)}, Seq: seq}
+}
+
+func keyName(room, user string, id device.ID) store.Name {
+	return store.Name{Room: room, Parts: [][]byte{[]byte(user), id[:]}}
+}
+
+func certName(c device.CertID) store.Name {
+	return store.Name{Room: roomCert, Parts: [][]byte{c[:]}}
+}
