@@ -34,9 +34,11 @@ func (c *Contact) Root() device.Hash {
 }
 
 // Trust verifies the whole log of a user, as the server has it, and pins it: first contact is trust on first use, until
-// people compare their numbers. The log of somebody who is pinned already must extend the pin: fewer entries are
-// fault.Rollback, another first one is fault.IdentityChanged, a second branch is fault.LogFork, and nothing is sent to that
-// user until a recovery decides it. Envelopes that waited for this log come out of the next Receive, which may be empty.
+// people compare their numbers. Envelopes that waited for this log come out of the next Receive, which may be empty.
+//
+// The log of somebody who is pinned already is held against the pin: fewer entries are fault.Rollback, another first one is
+// fault.IdentityChanged, a second branch is fault.LogFork, and nothing is sent to that user until a recovery decides it.
+// What it has more than the pin goes to Receive, which tells what changed.
 func (a *Account) Trust(ctx context.Context, user string, log [][]byte) (*Contact, error) {
 	var c *Contact
 	err := a.retry(func() error {
@@ -55,10 +57,12 @@ func (a *Account) Trust(ctx context.Context, user string, log [][]byte) (*Contac
 		if base == nil && user == a.user {
 			return fmt.Errorf("sotto: the own log goes to Receive: %w", fault.Misuse)
 		}
-		err = a.update(ctx, func(v *view) error {
-			_, err := v.grow(g)
-			return err
-		})
+		if base == nil || g.Forks() {
+			err = a.update(ctx, func(v *view) error {
+				_, err := v.grow(g)
+				return err
+			})
+		}
 		if err == nil {
 			err = failed
 		}

@@ -43,14 +43,16 @@ func (a *Account) Forget(ctx context.Context, c *Conversation) error {
 }
 
 func (v *view) forgetQueues(conversation device.Hash) error {
-	err := v.eachParcel(func(p *parcelFields) error {
-		if p.Conversation == nil || *p.Conversation != conversation {
-			return nil
+	for _, q := range []queue.Queue{outbox, messages} {
+		err := v.each(q, func(p *parcelFields) error {
+			if p.Conversation == nil || *p.Conversation != conversation {
+				return nil
+			}
+			return q.Drop(v.tx, p.id())
+		})
+		if err != nil {
+			return err
 		}
-		return outbox.Drop(v.tx, p.id())
-	})
-	if err != nil {
-		return err
 	}
 	return inbox.Each(v.tx, func(id queue.ID, value []byte) error {
 		e, err := readEvent(id, value)

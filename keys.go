@@ -82,7 +82,7 @@ func (v *view) rotate(k *device.Keys, l *device.Log, published []byte) error {
 		return err
 	}
 	var old []queue.ID
-	err = v.eachParcel(func(p *parcelFields) error {
+	err = v.each(outbox, func(p *parcelFields) error {
 		if p.Kind == string(ParcelKey) {
 			old = append(old, p.id())
 		}

@@ -3,17 +3,20 @@ package sotto
 import (
 	"context"
 
+	"github.com/sottokit/sotto/internal/directory"
 	"github.com/sottokit/sotto/internal/queue"
 	"github.com/sottokit/sotto/session"
 )
 
-// Needs returns what everything that is held needs, for an app that asks again: when it starts, and now and then after
-// that. A question that got lost is no lost message.
+// Needs returns what is needed for everything that is held, and for what keeps this device from writing to somebody, so that
+// an app asks again: when it starts, and now and then after that. A question that got lost is no lost message.
 func (a *Account) Needs(ctx context.Context) ([]Need, error) {
-	var needs []Need
+	var all []Need
 	err := a.retry(func() error {
-		needs = nil
-		b, err := a.prepare(ctx, nil)
+		var needs []Need
+		b := a.newBatch(0)
+		b.asking = true
+		b, err := b.check(ctx, nil)
 		if err != nil {
 			return err
 		}
@@ -40,12 +43,36 @@ func (a *Account) Needs(ctx context.Context) ([]Need, error) {
 				needs = append(needs, Need{Request: r, For: first[p]})
 			}
 		}
-		return nil
+		return a.view(ctx, func(v *view) error {
+			more, err := v.needsOfUsers(seen)
+			all = append(needs, more...)
+			return err
+		})
 	})
 	if err != nil {
 		return nil, err
 	}
-	return needs, nil
+	return all, nil
+}
+
+// needsOfUsers returns what device-keys are ahead of: a log, or a newer key that a message has named.
+func (v *view) needsOfUsers(asked map[string]bool) ([]Need, error) {
+	var needs []Need
+	err := v.users.Each(v.tx, func(u *directory.User) error {
+		waits, err := directory.Waiting(v.tx, u.Log)
+		if err != nil {
+			return err
+		}
+		if waits && !asked[u.Name] {
+			needs = append(needs, Need{LogOf: u.Name, FromSeq: u.Log.Pin().Seq + 1})
+		}
+		behind, err := directory.Behind(v.tx, u.Log)
+		if behind {
+			needs = append(needs, Need{KeysOf: u.Name})
+		}
+		return err
+	})
+	return needs, err
 }
 
 // heldFor returns the sessions that messages are held for, in the order of the messages, and the first message of each.

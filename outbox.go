@@ -76,23 +76,27 @@ func (p *parcelFields) setTo(to []device.ID) {
 	}
 }
 
-// forDevices reports whether the parcel goes to devices: it is done when all have it.
-func (p *parcelFields) forDevices() bool {
-	return p.Kind == string(ParcelEnvelope) || p.Kind == string(ParcelMessage)
-}
-
 // putParcel puts a parcel into the outbox, or changes one that is there.
 func (v *view) putParcel(p *parcelFields) error {
 	b, err := wire.Marshal(p)
 	if err != nil {
 		return fmt.Errorf("sotto: parcel: %w", err)
 	}
-	return outbox.Put(v.tx, p.id(), b)
+	return boxOf(ParcelKind(p.Kind)).Put(v.tx, p.id(), b)
 }
 
-// Pending returns all parcels that are not delivered, oldest first, byte for byte as they were made. A log entry that this
-// device signed comes first and stays until the own log that comes back has it, or another one at its place. A message that
-// waited for too long is left out until Upkeep has sealed it again.
+// boxOf returns the queue of a kind. Messages have one of their own: there may be many, and envelopes go before them.
+func boxOf(k ParcelKind) queue.Queue {
+	if k == ParcelMessage {
+		return messages
+	}
+	return outbox
+}
+
+// Pending returns all parcels that are not delivered, byte for byte as they were made: what goes to the server and envelopes,
+// then messages, each oldest first. A log entry that this device signed comes first of all and stays until the own log that
+// comes back has it, or another one at its place. A message that waited for too long is left out until Upkeep has sealed it
+// again.
 func (a *Account) Pending(ctx context.Context) ([]Parcel, error) {
 	var all []Parcel
 	err := a.view(ctx, func(v *view) error {
@@ -104,14 +108,19 @@ func (a *Account) Pending(ctx context.Context) ([]Parcel, error) {
 		if entry := keys.Pending(); entry != nil {
 			all = append(all, Parcel{ID: sha256.Sum256(entry), Kind: ParcelLog, Data: entry})
 		}
-		return v.eachParcel(func(p *parcelFields) error {
-			if p.Message != nil { // one that is over would arrive too late: Upkeep seals it again
-				if over, err := session.Over(v.tx, *p.Session, v.now()); err != nil || over {
-					return err
-				}
-			}
+		err = v.each(outbox, func(p *parcelFields) error {
 			all = append(all, p.parcel())
 			return nil
+		})
+		if err != nil {
+			return err
+		}
+		return v.each(messages, func(p *parcelFields) error {
+			over, err := session.Over(v.tx, *p.Session, v.now())
+			if err == nil && !over { // one that is over would arrive too late: Upkeep seals it again
+				all = append(all, p.parcel())
+			}
+			return err
 		})
 	})
 	if err != nil {
@@ -121,19 +130,24 @@ func (a *Account) Pending(ctx context.Context) ([]Parcel, error) {
 }
 
 // Delivered notes that devices have a parcel, or whoever it was for when none are named. It leaves the outbox when nobody
-// is left; one that is not there is no error.
+// is left; one that is not there is no error. Only the parcel's ID counts.
 func (a *Account) Delivered(ctx context.Context, p Parcel, to ...device.ID) error {
 	return a.update(ctx, func(v *view) error {
-		b, found, err := outbox.Get(v.tx, p.ID)
-		if err != nil || !found {
-			return err
+		for _, q := range []queue.Queue{messages, outbox} {
+			b, found, err := q.Get(v.tx, p.ID)
+			if err != nil {
+				return err
+			}
+			if !found {
+				continue
+			}
+			stored, err := readParcel(b)
+			if err != nil {
+				return err
+			}
+			return v.leave(stored, slices.DeleteFunc(stored.to(), func(id device.ID) bool { return len(to) == 0 || slices.Contains(to, id) }))
 		}
-		stored, err := readParcel(b)
-		if err != nil {
-			return err
-		}
-		left := slices.DeleteFunc(stored.to(), func(id device.ID) bool { return len(to) == 0 || slices.Contains(to, id) })
-		return v.leave(stored, left)
+		return nil
 	})
 }
 
@@ -149,7 +163,7 @@ func (v *view) leave(p *parcelFields, left []device.ID) error {
 			return err
 		}
 	}
-	return outbox.Drop(v.tx, p.id())
+	return boxOf(ParcelKind(p.Kind)).Drop(v.tx, p.id())
 }
 
 // cutQueue takes devices that were revoked off everything that waits for them.
@@ -157,19 +171,23 @@ func (v *view) cutQueue(revoked []device.ID) error {
 	if len(revoked) == 0 {
 		return nil
 	}
-	return v.eachParcel(func(p *parcelFields) error {
+	cut := func(p *parcelFields) error {
 		to := p.to()
 		left := slices.DeleteFunc(slices.Clone(to), func(id device.ID) bool { return slices.Contains(revoked, id) })
-		if !p.forDevices() || len(left) == len(to) {
+		if len(left) == len(to) {
 			return nil
 		}
 		return v.leave(p, left)
-	})
+	}
+	if err := v.each(outbox, cut); err != nil {
+		return err
+	}
+	return v.each(messages, cut)
 }
 
-// eachParcel visits everything in the outbox.
-func (v *view) eachParcel(f func(p *parcelFields) error) error {
-	return outbox.Each(v.tx, func(_ queue.ID, value []byte) error {
+// each visits the parcels of a queue, oldest first.
+func (v *view) each(q queue.Queue, f func(p *parcelFields) error) error {
+	return q.Each(v.tx, func(_ queue.ID, value []byte) error {
 		p, err := readParcel(value)
 		if err != nil {
 			return err

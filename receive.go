@@ -2,14 +2,17 @@ package sotto
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 
 	"github.com/sottokit/sotto/device"
 	"github.com/sottokit/sotto/fault"
+	"github.com/sottokit/sotto/internal/directory"
 	"github.com/sottokit/sotto/internal/queue"
 	"github.com/sottokit/sotto/internal/wire"
 	"github.com/sottokit/sotto/session"
+	"github.com/sottokit/sotto/store"
 )
 
 // MaxInput bounds an input of Receive, in bytes: an envelope for the largest roster.
@@ -107,7 +110,10 @@ func (in *input) wait(q queue.Queue, why fault.Code, needs []Need) {
 // batch is what one call of Receive works on.
 type batch struct {
 	*Account
-	given    int // of the inputs, those of the caller
+	given    int    // of the inputs, those of the caller
+	asking   bool   // for Needs: everything that is held counts
+	version  uint64 // of the directory at the start
+	looked   bool   // at held envelopes
 	inputs   []*input
 	logs     session.Logs // as they are once this batch is applied
 	keys     *device.Keys
@@ -119,15 +125,20 @@ type batch struct {
 	extra    []Event
 }
 
-// prepare does everything that needs no transaction.
+// prepare does everything about inputs that needs no transaction.
 func (a *Account) prepare(ctx context.Context, in [][]byte) (*batch, error) {
-	if a == nil {
-		return nil, errLocked
-	}
-	b := &batch{
-		Account: a, given: len(in), logs: session.Logs{}, sessions: map[session.Prefix][]*session.Session{},
+	return a.newBatch(len(in)).check(ctx, in)
+}
+
+func (a *Account) newBatch(given int) *batch {
+	return &batch{
+		Account: a, given: given, logs: session.Logs{}, sessions: map[session.Prefix][]*session.Session{},
 		coming: map[session.Prefix]bool{}, asked: map[session.Prefix][]byte{},
 	}
+}
+
+// check goes through the inputs, step by step.
+func (b *batch) check(ctx context.Context, in [][]byte) (*batch, error) {
 	for _, data := range in {
 		b.add(data, nil)
 	}
@@ -216,12 +227,20 @@ func (b *batch) of(k Kind) []*input {
 	return some
 }
 
-// start reads this device's keys and the envelopes that wait for a log.
+// start reads this device's keys and, if a log has grown since they were last looked at, the envelopes that wait for one.
 func (b *batch) start(ctx context.Context) error {
 	var held [][]byte
+	grows := len(b.of(KindLog)) > 0
 	err := b.view(ctx, func(v *view) (err error) {
 		held = nil
 		if b.keys, err = v.keys(); err != nil {
+			return err
+		}
+		if b.version, err = directory.Version(v.tx); err != nil {
+			return err
+		}
+		looked, err := v.lookedAt()
+		if err != nil || looked == b.version && !grows && !b.asking {
 			return err
 		}
 		return heldEnvelopes.Each(v.tx, func(_ queue.ID, data []byte) error {
@@ -232,12 +251,44 @@ func (b *batch) start(ctx context.Context) error {
 	for _, data := range held {
 		b.add(data, &heldEnvelopes)
 	}
+	b.looked = len(held) > 0
 	return err
 }
+
+// lookedAt is the version of the directory at which the held envelopes were last looked at.
+func (v *view) lookedAt() (uint64, error) {
+	b, _, err := v.tx.Get(lookedName)
+	if err != nil || len(b) != 8 {
+		return 0, err
+	}
+	return binary.BigEndian.Uint64(b), nil
+}
+
+// noteLook notes that the held envelopes were looked at with all logs as they are now.
+func (b *batch) noteLook(v *view, before uint64) error {
+	if !b.looked || before != b.version { // none were, or another process brought a log in between
+		return nil
+	}
+	after, err := directory.Version(v.tx)
+	if err != nil {
+		return err
+	}
+	if looked, err := v.lookedAt(); err != nil || looked == after {
+		return err
+	}
+	v.tx.Put(lookedName, binary.BigEndian.AppendUint64(nil, after))
+	return nil
+}
+
+var lookedName = store.Name{Room: "held/looked"}
 
 // apply writes everything in one transaction: logs first, then keys, sessions, messages and requests.
 func (b *batch) apply(v *view) error {
 	b.extra = nil
+	before, err := directory.Version(v.tx)
+	if err != nil {
+		return err
+	}
 	for _, in := range b.grown {
 		if err := b.applyOne(v, in); err != nil {
 			return err
@@ -256,7 +307,7 @@ func (b *batch) apply(v *view) error {
 	if v.restored {
 		b.extra = append(b.extra, Event{Kind: KindRestored, User: b.user, Device: b.device, Why: fault.SenderReset})
 	}
-	return nil
+	return b.noteLook(v, before)
 }
 
 // applyOne writes what follows from one input. What was held and is used or refused now is not held any more.

@@ -114,12 +114,14 @@ func (v *view) reportUsers(r *Report) error {
 }
 
 func (v *view) reportQueues(r *Report) error {
-	err := v.eachParcel(func(p *parcelFields) error {
-		r.Outbox[ParcelKind(p.Kind)]++
-		return nil
-	})
-	if err != nil {
-		return err
+	for _, q := range []queue.Queue{outbox, messages} {
+		err := v.each(q, func(p *parcelFields) error {
+			r.Outbox[ParcelKind(p.Kind)]++
+			return nil
+		})
+		if err != nil {
+			return err
+		}
 	}
 	for _, q := range []struct {
 		queue.Queue

@@ -104,7 +104,7 @@ func (v *view) sealedParcels(conversation device.Hash, m *session.Content) ([]Pa
 	if s.digest != digest(m.Type, m.Body) {
 		return nil, fmt.Errorf("sotto: another message has this ID: %w", fault.Misuse)
 	}
-	b, found, err := outbox.Get(v.tx, s.parcel)
+	b, found, err := messages.Get(v.tx, s.parcel)
 	if err != nil || !found {
 		return []Parcel{}, err
 	}
@@ -118,7 +118,7 @@ func (v *view) sealedParcels(conversation device.Hash, m *session.Content) ([]Pa
 // withEnvelopes is a message parcel behind the envelopes of its session that are on their way.
 func (v *view) withEnvelopes(message *parcelFields) ([]Parcel, error) {
 	parcels := []Parcel{}
-	err := v.eachParcel(func(p *parcelFields) error {
+	err := v.each(outbox, func(p *parcelFields) error {
 		if p.Kind == string(ParcelEnvelope) && *p.Session == *message.Session {
 			parcels = append(parcels, p.parcel())
 		}
@@ -133,7 +133,7 @@ type begun struct {
 	session *session.Session // nil when one that is there serves
 	seal    []byte           // its envelope, nil when no device has a key
 	to      []device.ID
-	left    []device.CertID
+	left    []*device.Record // devices that have no key
 }
 
 func (b *begun) drop() {
@@ -200,7 +200,7 @@ func (b *begun) choose(v *view, r *device.Roster, logs session.Logs) ([]*device.
 			return nil, err
 		}
 		if m == nil {
-			b.left = append(b.left, cert)
+			b.left = append(b.left, record)
 			continue
 		}
 		targets = append(targets, m)
@@ -212,13 +212,20 @@ func (b *begun) choose(v *view, r *device.Roster, logs session.Logs) ([]*device.
 }
 
 // keepBegun stores a session that was prepared, and puts its envelope into the outbox.
-func (v *view) keepBegun(b *begun) error {
+func (v *view) keepBegun(b *begun, logs session.Logs) error {
+	for _, r := range b.left {
+		if m, err := directory.Key(v.tx, logs[r.User()], r.ID()); err != nil {
+			return err
+		} else if m != nil { // it came meanwhile
+			return errStale
+		}
+	}
 	if _, err := session.Keep(v.tx, b.session, v.now()); err != nil {
 		return err
 	}
 	id := b.session.ID()
-	for _, cert := range b.left {
-		if err := v.leaveOut(cert, id); err != nil {
+	for _, r := range b.left {
+		if err := v.leaveOut(r.Cert(), id); err != nil {
 			return err
 		}
 	}
@@ -252,7 +259,7 @@ func (v *view) seal(place *session.Conversation, b *begun, m *session.Content, t
 		if b.session == nil {
 			return nil, errStale
 		}
-		if err := v.keepBegun(b); err != nil {
+		if err := v.keepBegun(b, logs); err != nil {
 			return nil, err
 		}
 		id = b.session.ID()

@@ -59,10 +59,7 @@ func (a *Account) sealAgain(ctx context.Context) error {
 	var late []*parcelFields
 	err := a.view(ctx, func(v *view) error {
 		late = nil
-		return v.eachParcel(func(p *parcelFields) error {
-			if p.Kind != string(ParcelMessage) {
-				return nil
-			}
+		return v.each(messages, func(p *parcelFields) error {
 			over, err := session.Over(v.tx, *p.Session, v.now())
 			if err == nil && over {
 				late = append(late, p)
@@ -97,7 +94,7 @@ func (a *Account) sealLate(ctx context.Context, p *parcelFields) error {
 		}
 		defer b.drop()
 		return a.update(ctx, func(v *view) error {
-			stored, found, err := outbox.Get(v.tx, p.id())
+			stored, found, err := messages.Get(v.tx, p.id())
 			if err != nil || !found {
 				return err
 			}
@@ -105,7 +102,7 @@ func (a *Account) sealLate(ctx context.Context, p *parcelFields) error {
 			if err != nil {
 				return err
 			}
-			if err := outbox.Drop(v.tx, p.id()); err != nil {
+			if err := messages.Drop(v.tx, p.id()); err != nil {
 				return err
 			}
 			_, err = v.seal(place, b, m, waits.to())

@@ -14,7 +14,8 @@ import (
 
 // The queues of an account.
 var (
-	outbox        = queue.Queue{Room: "outbox"}
+	outbox        = queue.Queue{Room: "outbox"}         // what goes out, but for messages
+	messages      = queue.Queue{Room: "outbox/message"} // messages that go out
 	inbox         = queue.Queue{Room: "inbox"}
 	sent          = queue.Queue{Room: "sent", Limit: 10000} // what became of the IDs of sealed messages
 	heldEnvelopes = queue.Queue{Room: "held/envelope", Limit: 256, Size: 64 << 20}

@@ -4,7 +4,8 @@
 //	alice.Send(bob.User(), "hello")
 //	events := bob.Sync()
 //
-// The network delivers everything once and in order; Drop and Server let a test do worse.
+// The network delivers everything once and in order. Flush and Fetch, which Sync is made of, let a test do worse, and
+// Network.Pass lets time go by.
 package sottotest
 
 import (
@@ -176,5 +177,5 @@ func (p *Peer) Sync() []sotto.Event {
 	return some
 }
 
-// ID returns the ID of the device in hexadecimal, for messages of a test.
+// String returns the user and the start of the device's ID, for messages of a test.
 func (p *Peer) String() string { return p.User() + "/" + p.Device().String()[:8] }

@@ -3,6 +3,7 @@
 package directory
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"sync"
@@ -15,13 +16,14 @@ import (
 
 // The rooms.
 const (
-	roomUsers   = "users"        // number: a user's ID, in the order in which they were pinned
-	roomUser    = "user"         // [user]: fields
-	roomLog     = "user/log"     // [user], seq: log entry
-	roomCert    = "user/cert"    // [CertID]: whose record it is
-	roomKey     = "user/key"     // [user, device ID]: the newest device-key that was accepted
-	roomWaiting = "user/waiting" // [user, device ID]: a device-key from ahead of the log
-	roomGen     = "user/gen"     // [user, device ID]: the highest generation that a message of the device named
+	roomUsers   = "users"         // number: a user's ID, in the order in which they were pinned
+	roomVersion = "users/version" // how often a log has grown
+	roomUser    = "user"          // [user]: fields
+	roomLog     = "user/log"      // [user], seq: log entry
+	roomCert    = "user/cert"     // [CertID]: whose record it is
+	roomKey     = "user/key"      // [user, device ID]: the newest device-key that was accepted
+	roomWaiting = "user/waiting"  // [user, device ID]: a device-key from ahead of the log
+	roomGen     = "user/gen"      // [user, device ID]: the highest generation that a message of the device named
 )
 
 // Directory reads users. It remembers logs, so that they need not be put together again: whatever it knows is compared with
@@ -124,6 +126,21 @@ func Entry(tx *store.Tx, name string, seq uint64) ([]byte, error) {
 func Owner(tx *store.Tx, c device.CertID) (string, error) {
 	b, _, err := tx.Get(certName(c))
 	return string(b), err
+}
+
+// Version counts how often a log has grown.
+func Version(tx *store.Tx) (uint64, error) {
+	b, _, err := tx.Get(store.Name{Room: roomVersion})
+	if err != nil || len(b) != 8 {
+		return 0, err
+	}
+	return binary.BigEndian.Uint64(b), nil
+}
+
+func countGrowth(tx *store.Tx) error {
+	n, err := Version(tx)
+	tx.Put(store.Name{Room: roomVersion}, binary.BigEndian.AppendUint64(nil, n+1))
+	return err
 }
 
 func (d *Directory) known(user string, pin device.Pin) *device.Log {

@@ -88,6 +88,9 @@ func (d *Directory) Apply(tx *store.Tx, g *Growth) (*Change, error) {
 	if err := put(tx, u); err != nil {
 		return nil, err
 	}
+	if err := countGrowth(tx); err != nil {
+		return nil, err
+	}
 	tx.AfterCommit(func() { d.remember(g.Log) })
 	c := g.change(tx)
 	for _, r := range g.Log.Active() {

@@ -59,6 +59,20 @@ func Waiting(tx *store.Tx, l *device.Log) (bool, error) {
 	return false, nil
 }
 
+// Behind reports whether a device of the user has a newer key than the one that is here.
+func Behind(tx *store.Tx, l *device.Log) (bool, error) {
+	for _, r := range l.Active() {
+		seen, _, err := stored(tx, l.User(), r.ID())
+		if err != nil {
+			return false, err
+		}
+		if gen, err := named(tx, l.User(), r.ID()); err != nil || gen > 0 && (seen == nil || gen > seen.Gen) {
+			return true, err
+		}
+	}
+	return false, nil
+}
+
 // Key returns the key to seal to, nil for a device that has none: it never published one, its record was replaced since, or
 // it is known to have a newer one, so that what is sealed to this one may not open any more.
 func Key(tx *store.Tx, l *device.Log, id device.ID) (*device.MessagingKey, error) {
