@@ -95,8 +95,7 @@ func (c *Conversation) Devices(ctx context.Context) ([]Member, error) {
 	return all, nil
 }
 
-// members returns the logs of all members. One who is not pinned, or has another root than the conversation, is
-// fault.IdentityChanged.
+// members returns the logs of all members. One who is not pinned is fault.IdentityChanged.
 func (v *view) members(c *session.Conversation) (session.Logs, error) {
 	logs := session.Logs{}
 	for _, m := range c.Members {
@@ -104,7 +103,7 @@ func (v *view) members(c *session.Conversation) (session.Logs, error) {
 		if err != nil {
 			return nil, err
 		}
-		if u == nil || u.Root() != m.Root {
+		if u == nil {
 			return nil, fmt.Errorf("sotto: conversation with somebody who is no contact: %w", fault.IdentityChanged)
 		}
 		logs[m.User] = u.Log

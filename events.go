@@ -27,10 +27,11 @@ const (
 	KindRestored      Kind = "restored"       // this store was put back to an earlier state, or copied; sessions and messaging key are being renewed
 )
 
-// Event is what became of an input, or what followed from it. Why tells whether it could be used: 0, or the reason why not,
+// Event is what became of an input, or a notice of what followed from it: that a device was added or revoked, overtaken,
+// restored. Messages and notices stay in the inbox until Ack. Why tells whether it could be used: 0, or the reason why not,
 // and then there is no Body.
 type Event struct {
-	ID           [32]byte // SHA-256 of the input, for Ack
+	ID           [32]byte // SHA-256 of the input, or the notice's own; for Ack
 	Kind         Kind
 	Conversation device.Hash
 	User         string    // who sent it, or whom it is about
@@ -65,8 +66,8 @@ type Need struct {
 // inputID names an input.
 func inputID(b []byte) [32]byte { return sha256.Sum256(b) }
 
-// messageFields is a message in the inbox.
-type messageFields struct {
+// eventFields is an event in the inbox: a message, or a notice of what followed from an input.
+type eventFields struct {
 	Conversation device.Hash `cbor:"1,keyasint"`
 	User         string      `cbor:"2,keyasint"`
 	Device       device.ID   `cbor:"3,keyasint"`
@@ -77,6 +78,8 @@ type messageFields struct {
 	Counter      uint64      `cbor:"8,keyasint"`
 	Skipped      uint64      `cbor:"9,keyasint"`
 	AlsoRead     []reader    `cbor:"10,keyasint"`
+	Kind         string      `cbor:"11,keyasint"`
+	Why          uint64      `cbor:"12,keyasint"` // of a notice
 }
 
 // reader is a Reader as an array.
@@ -86,12 +89,12 @@ type reader struct {
 	Device device.ID
 }
 
-const maxStoredMessage = 2 << 20
+const maxStoredEvent = 2 << 20
 
 func (e *Event) bytes() ([]byte, error) {
-	f := messageFields{
+	f := eventFields{
 		Conversation: e.Conversation, User: e.User, Device: e.Device, Message: e.Message, Sent: uint64(max(0, e.Sent.Unix())),
-		Type: e.Type, Body: e.Body, Counter: e.Counter, Skipped: e.Skipped,
+		Type: e.Type, Body: e.Body, Counter: e.Counter, Skipped: e.Skipped, Kind: string(e.Kind), Why: uint64(e.Why),
 	}
 	for _, r := range e.AlsoRead {
 		f.AlsoRead = append(f.AlsoRead, reader{User: r.User, Device: r.Device})
@@ -99,14 +102,23 @@ func (e *Event) bytes() ([]byte, error) {
 	return wire.Marshal(f)
 }
 
-// readEvent is a message of the inbox, which was given out before.
+// noticeID names a notice: number i of the transaction that brought the directory to a version.
+func (e *Event) noticeID(version uint64, i int) [32]byte {
+	b := wire.AppendText(wire.AppendHead(nil, wire.MajorArray, 5), string(e.Kind))
+	b = wire.AppendText(b, e.User)
+	b = wire.AppendBytes(b, e.Device[:])
+	b = wire.AppendHead(b, wire.MajorUint, version)
+	return sha256.Sum256(wire.AppendHead(b, wire.MajorUint, uint64(i)))
+}
+
+// readEvent is an event of the inbox, which was given out before.
 func readEvent(id queue.ID, b []byte) (Event, error) {
-	var f messageFields
-	if err := wire.Unmarshal("sotto: message in the inbox", b, maxStoredMessage, &f); err != nil {
+	var f eventFields
+	if err := wire.Unmarshal("sotto: event in the inbox", b, maxStoredEvent, &f); err != nil {
 		return Event{}, err
 	}
 	e := Event{
-		ID: id, Kind: KindMessage, Conversation: f.Conversation, User: f.User, Device: f.Device, Message: f.Message,
+		ID: id, Kind: Kind(f.Kind), Why: fault.Code(f.Why), Conversation: f.Conversation, User: f.User, Device: f.Device, Message: f.Message,
 		Sent: time.Unix(int64(f.Sent), 0), Type: f.Type, Body: f.Body, Counter: f.Counter, Skipped: f.Skipped,
 		Again: true,
 	}

@@ -6,7 +6,7 @@ import (
 	"github.com/sottokit/sotto/internal/queue"
 )
 
-// Unread returns every message that was given out and not acknowledged, oldest first. An app asks for it when it starts:
+// Unread returns every message and notice that was given out and not acknowledged, oldest first. An app asks for it when it starts:
 // what was held comes out of Receive only once, and nobody brings its bytes again.
 func (a *Account) Unread(ctx context.Context) ([]Event, error) {
 	var all []Event
@@ -24,8 +24,8 @@ func (a *Account) Unread(ctx context.Context) ([]Event, error) {
 	return all, nil
 }
 
-// Ack says that the app has kept the messages of these events: they leave the inbox, and from now on the same bytes are
-// fault.Replayed. Other events need no Ack, and are no error here.
+// Ack says that the app has kept the messages and notices of these events: they leave the inbox, and from now on the same
+// message is fault.Replayed. Other events need no Ack, and are no error here.
 func (a *Account) Ack(ctx context.Context, events ...Event) error {
 	return a.update(ctx, func(v *view) error {
 		for _, e := range events {

@@ -157,12 +157,6 @@ func (v *view) leave(p *parcelFields, left []device.ID) error {
 		p.setTo(left)
 		return v.putParcel(p)
 	}
-	if p.Message != nil {
-		done := sealed{digest: digest(p.Type, p.Body)}
-		if err := done.put(v.tx, *p.Conversation, *p.Message); err != nil {
-			return err
-		}
-	}
 	return boxOf(ParcelKind(p.Kind)).Drop(v.tx, p.id())
 }
 
@@ -196,7 +190,7 @@ func (v *view) each(q queue.Queue, f func(p *parcelFields) error) error {
 	})
 }
 
-// sealed is what became of a message ID: the parcel that carries the message, zeros when everybody has it.
+// sealed is what became of a message ID: the parcel that carries the message, as long as that is in the outbox.
 type sealed struct {
 	parcel queue.ID
 	digest [sha256.Size]byte // of what was sealed, so that an ID is not used for two messages

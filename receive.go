@@ -21,8 +21,8 @@ const MaxInput = 16 << 20
 // Receive takes anything that the network brought, in any order and any number of times: log entries one by one, device-keys,
 // envelopes, messages and key requests. It is one commit for all of it. Signatures are checked before, on all cores.
 //
-// The first events are one for each input, in order; then come those of inputs that were held and can be used now, and what
-// followed, a device that was added for example. What cannot be used is an event with its reason and disturbs no other. What
+// The first events are one for each input, in order; then come those of inputs that were held and can be used now, and
+// notices of what followed, a device that was added for example. What cannot be used is an event with its reason and disturbs no other. What
 // cannot be used yet is held, and its event says what it needs. The same bytes again give the same event, marked Again,
 // until Ack, and fault.Replayed after that.
 //
@@ -122,7 +122,7 @@ type batch struct {
 	grown    []*input                // log entries, in the order in which they follow each other
 	coming   map[session.Prefix]bool // their envelopes are here and wait for a log
 	asked    map[session.Prefix][]byte
-	extra    []Event
+	notices  []Event
 }
 
 // prepare does everything about inputs that needs no transaction.
@@ -284,7 +284,7 @@ var lookedName = store.Name{Room: "held/looked"}
 
 // apply writes everything in one transaction: logs first, then keys, sessions, messages and requests.
 func (b *batch) apply(v *view) error {
-	b.extra = nil
+	b.notices = nil
 	before, err := directory.Version(v.tx)
 	if err != nil {
 		return err
@@ -305,9 +305,32 @@ func (b *batch) apply(v *view) error {
 		}
 	}
 	if v.restored {
-		b.extra = append(b.extra, Event{Kind: KindRestored, User: b.user, Device: b.device, Why: fault.SenderReset})
+		b.notices = append(b.notices, Event{Kind: KindRestored, User: b.user, Device: b.device, Why: fault.SenderReset})
+	}
+	if err := b.keepNotices(v); err != nil {
+		return err
 	}
 	return b.noteLook(v, before)
+}
+
+// keepNotices puts what followed into the inbox: nothing else would tell it once more.
+func (b *batch) keepNotices(v *view) error {
+	version, err := directory.Version(v.tx)
+	if err != nil {
+		return err
+	}
+	for i := range b.notices {
+		e := &b.notices[i]
+		e.ID = e.noticeID(version, i)
+		fields, err := e.bytes()
+		if err != nil {
+			return err
+		}
+		if err := inbox.Put(v.tx, e.ID, fields); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // applyOne writes what follows from one input. What was held and is used or refused now is not held any more.
@@ -357,7 +380,7 @@ func (b *batch) events() []Event {
 			all = append(all, in.event)
 		}
 	}
-	return append(all, b.extra...)
+	return append(all, b.notices...)
 }
 
 // drop lets go of the sessions that were accepted: what was committed is read from the store when it is used.

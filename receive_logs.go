@@ -146,10 +146,7 @@ func (g *grownLog) apply(v *view, in *input) error {
 	if err != nil {
 		return err
 	}
-	for _, e := range events {
-		e.ID = in.event.ID
-		g.b.extra = append(g.b.extra, e)
-	}
+	g.b.notices = append(g.b.notices, events...)
 	if g.Forks() {
 		in.event.Why = fault.LogFork // not an error: the evidence is kept
 	}
