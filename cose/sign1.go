@@ -15,6 +15,7 @@ import (
 	"github.com/sottokit/sotto/fault"
 	"github.com/sottokit/sotto/internal/coseimpl"
 	"github.com/sottokit/sotto/internal/secret"
+	"github.com/sottokit/sotto/internal/wire"
 )
 
 // Signer signs COSE_Sign1 messages (RFC 9052 §4.2) with Ed25519. It is safe for concurrent use. The zero value is a
@@ -154,22 +155,27 @@ func (s *Signer) Sign1(dst, payload []byte, c Context) ([]byte, error) {
 	return message, wrapError(err)
 }
 
-// headers returns both headers of a message of this key.
+// headers returns both headers of a message of this key, in deterministic order: 1, 4, 16.
 func (v *Verifier) headers(typ string) (protected, unprotected []byte) {
-	protect := []coseimpl.Field{coseimpl.IntField(coseimpl.HeaderAlg, int64(EdDSA))}
-	var open []coseimpl.Field
-	if v.keyID != nil {
-		kid := coseimpl.BytesField(coseimpl.HeaderKID, v.keyID)
-		if typ == "" {
-			open = append(open, kid)
-		} else {
-			protect = append(protect, kid)
+	pairs := byte(1)
+	if typ != "" {
+		pairs++
+		if v.keyID != nil {
+			pairs++
 		}
 	}
-	if typ != "" {
-		protect = append(protect, coseimpl.TextField(coseimpl.HeaderTyp, typ))
+	protected = append(make([]byte, 0, 16+len(v.keyID)+len(typ)), wire.MajorMap|pairs, coseimpl.HeaderAlg)
+	protected = wire.AppendInt(protected, int64(EdDSA))
+	kid := func(dst []byte) []byte { return wire.AppendBytes(append(dst, coseimpl.HeaderKID), v.keyID) }
+	switch {
+	case typ == "" && v.keyID == nil:
+		return protected, []byte{wire.MajorMap}
+	case typ == "":
+		return protected, kid([]byte{wire.MajorMap | 1})
+	case v.keyID != nil:
+		protected = kid(protected)
 	}
-	return coseimpl.AppendHeader(nil, protect...), coseimpl.AppendHeader(nil, open...)
+	return wire.AppendText(append(protected, coseimpl.HeaderTyp), typ), []byte{wire.MajorMap}
 }
 
 // Verify1 returns the payload of message if this key signed it for c. The payload points into message. A message that is

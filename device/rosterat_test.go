@@ -126,3 +126,35 @@ func TestStandingOfRecords(t *testing.T) {
 		t.Error("a record of no log is known")
 	}
 }
+
+// A device that came and went leaves the same devices: the hash is what it was, the version is not.
+func TestRosterVersionTellsOfWhatCameAndWent(t *testing.T) {
+	k := generate(t, alice, device.Classical)
+	h := found(t, k, nil)
+	conversation := device.Hash{7}
+	first, err := device.NewRoster(conversation, 0, h.log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := generate(t, alice, device.Classical)
+	h.add(k, other)
+	h.revoke(k, other)
+	last, err := device.NewRoster(conversation, 0, h.log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if first.Hash() != last.Hash() || first.Version() == last.Version() {
+		t.Error("a roster does not tell that a device came and went")
+	}
+	then, err := device.RosterAt(conversation, 0, first.Heads(), map[string]*device.Log{alice: h.log})
+	if err != nil || then.Version() != first.Version() {
+		t.Errorf("another version of the same devices at the same entry: %v", err)
+	}
+	added := last.Heads()
+	added[0].Pin.Seq--
+	added[0].Pin.Head = device.Hash(sum(h.entries[added[0].Pin.Seq]))
+	between, err := device.RosterAt(conversation, 0, added, map[string]*device.Log{alice: h.log})
+	if err != nil || between.Version() == last.Version() || between.Version() == first.Version() {
+		t.Errorf("the version does not tell that the device was revoked: %v", err)
+	}
+}

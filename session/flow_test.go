@@ -278,6 +278,21 @@ func TestResumeFindsDamage(t *testing.T) {
 			wantFault(t, err, fault.Damaged)
 		}
 	}
+	f := w.statementOf(w.direct(alice, bob))
+	for name, m := range map[string]made{
+		"another roster":      w.statement("alice/phone", f.with(5, make([]byte, 32))),
+		"another suite":       w.statement("alice/phone", f.with(4, 2)),
+		"somebody's":          w.statement("carol/phone", f),
+		"a head that is none": w.statement("alice/phone", f.with(6, []any{head(alice, w.logs[carol].Pin()), f[6].([]any)[1]})),
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := session.Resume(m.bytes(), w.logs)
+			wantFault(t, err, fault.Damaged)
+			if got != nil {
+				t.Error("a session beside the error")
+			}
+		})
+	}
 	_, err := session.Resume(nil, w.logs)
 	wantFault(t, err, fault.Damaged)
 }

@@ -2,11 +2,19 @@ package session_test
 
 import (
 	"bytes"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hkdf"
+	"crypto/sha256"
 	"testing"
 	"time"
 
 	"github.com/sottokit/sotto/device"
 	"github.com/sottokit/sotto/fault"
+	"github.com/sottokit/sotto/internal/coseimpl"
+	"github.com/sottokit/sotto/internal/envelope"
+	"github.com/sottokit/sotto/internal/pad"
+	"github.com/sottokit/sotto/internal/wire"
 	"github.com/sottokit/sotto/session"
 )
 
@@ -58,6 +66,35 @@ func TestMessageIsRefused(t *testing.T) {
 	wantFault(t, err, fault.TooFarAhead)
 	_, err = s.Open(good, session.Logs{alice: w.logs[alice], bob: w.logs[carol]})
 	wantFault(t, err, fault.UntrustedSigner)
+}
+
+// A member can seal anything under the session's keys, a message that names another session too: the name is bound.
+func TestMessageOpensUnderItsOwnNameAlone(t *testing.T) {
+	w := newWorld(t)
+	s, other := w.begin("alice/phone", w.direct(alice, bob)), w.begin("alice/phone", w.direct(alice, bob))
+	chain := [8]byte{'c'}
+	content := w.content("bob/phone", s, chain, 5, contentOf("hello")).bytes()
+	id := s.ID()
+	bound := func(label string) []byte {
+		b := wire.AppendBytes(wire.AppendText([]byte{0x84}, label), id[:])
+		return append(wire.AppendBytes(b, chain[:]), 5)
+	}
+	signed := must(envelope.ParseSigned(must(s.ExportSecretStatement())))
+	prk := must(hkdf.Extract(sha256.New, signed.Secret, id[:]))
+	key := must(hkdf.Expand(sha256.New, prk, string(bound("sotto/v1.message-key")), 64))[:32]
+	aead := must(cipher.NewGCM(must(aes.NewCipher(key))))
+	named := func(p session.Prefix) []byte {
+		protected := wire.AppendBytes([]byte{0xa4, 1, 3, 4}, append(p[:], chain[:]...))
+		protected = append(wire.AppendText(append(protected, 16), "sotto/v1.message"), 0x3a, 0, 1, 0x11, 0x74, 5)
+		iv := make([]byte, 12)
+		return must(coseimpl.AppendEncrypt0(nil, aead, true, protected, wire.AppendBytes([]byte{0xa1, 5}, iv), iv,
+			pad.Append(nil, content), bound("sotto/v1.message")))
+	}
+	if o := must(s.Open(named(id.Prefix()), w.logs)); string(o.Content.Body) != "hello" {
+		t.Error("opened as something else")
+	}
+	_, err := s.Open(named(other.ID().Prefix()), w.logs)
+	wantFault(t, err, fault.Damaged)
 }
 
 // Names of chains are drawn by those who send: two members, and one device twice, may use any.

@@ -125,6 +125,27 @@ func TestStatementOfAnotherGroupEntryIsRefused(t *testing.T) {
 	wantFault(t, err, fault.Damaged)
 }
 
+// A member who was reset has another root, and conversations of other IDs: that is what is told, whoever speaks of it.
+func TestOtherIdentityIsTold(t *testing.T) {
+	w := newWorld(t)
+	c := w.direct(alice, bob)
+	reset := w.members(alice, bob)
+	reset[0].Root[0] ^= 1
+	other := must(session.Direct(reset...))
+	pin := w.logs[alice].Pin()
+	pin.Root = reset[0].Root
+	f := w.statementOf(c)
+	f = f.with(1, other.ID[:]).with(6, []any{head(alice, pin), f[6].([]any)[1]})
+	_, err := w.verify("bob/phone", w.forgedEnvelope("bob/tablet", f), c)
+	wantFault(t, err, fault.IdentityChanged)
+
+	group := w.group(1, alice, bob)
+	envelope := w.forgedEnvelope("alice/phone", w.statementOf(group))
+	group.Members[0].Root[0] ^= 1 // not the one whose log is at hand
+	_, err = w.verify("bob/phone", envelope, group)
+	wantFault(t, err, fault.IdentityChanged)
+}
+
 // The ID commits to the secret and to every field: the same ID with another statement is a lie, whoever signs it.
 func TestIDCommitsToEverything(t *testing.T) {
 	w := newWorld(t)
@@ -183,6 +204,10 @@ func TestSuiteBelowTheRosterIsRefused(t *testing.T) {
 	_, err = w.verify("emil/phone", w.seal(m, m.bytes(), "emil/phone"), c)
 	wantFault(t, err, fault.Malformed)
 
+	m = w.statement("dora/phone", w.statementOf(c).with(4, 2)) // what the roster asks for, but sealed by suite 1
+	_, err = session.OpenEnvelope(w.devices["emil/phone"].keys, w.seal(m, m.bytes(), "emil/phone"))
+	wantFault(t, err, fault.Malformed)
+
 	mixed := w.direct(alice, "dora") // falls to suite 1
 	s := w.begin("dora/phone", mixed)
 	if got := w.take("alice/phone", w.sealed(s, "alice/phone", "dora/phone"), mixed); got.Roster().Suite() != device.Classical {
@@ -208,6 +233,40 @@ func TestErasedKeyOpensNothing(t *testing.T) {
 	_, err = session.Strip(envelope, device.KeyID{})
 	wantFault(t, err, fault.NotForThisDevice)
 }
+
+// Each byte of an envelope counts, except for the top bit of the ephemeral key, which X25519 ignores.
+func TestNoAlteredEnvelopeOpens(t *testing.T) {
+	w := newWorld(t)
+	c := w.direct(alice, bob)
+	envelope := w.sealed(w.begin("alice/phone", c), "bob/phone")
+	for i := range envelope {
+		if _, err := w.verify("bob/phone", flip(envelope, i), c); fault.Of(err) == 0 || fault.Of(err) == fault.Misuse {
+			t.Errorf("byte %d of %d: %v", i, len(envelope), err)
+		}
+	}
+	_, err := session.OpenEnvelope(w.devices["bob/phone"].keys, flip(envelope, 200)) // inside of the ciphertext
+	wantFault(t, err, fault.Damaged)
+}
+
+func TestRelayRefusesWhatIsNeitherEnvelopeNorMessage(t *testing.T) {
+	w := newWorld(t)
+	s := w.begin("alice/phone", w.direct(alice, bob))
+	var chains session.Chains
+	envelope, message := w.sealed(s, "bob/phone"), w.write("alice/phone", s, &chains, "hello")
+	for name, err := range map[string]error{
+		"ID of a message":           failure(session.EnvelopeID(message)),
+		"recipients of a message":   failure(session.Recipients(message)),
+		"a message, stripped":       failure(session.Strip(message, w.devices["bob/phone"].key.ID())),
+		"session of an envelope":    failure(session.MessageSession(envelope)),
+		"user of an envelope":       failure(session.RequestUser(envelope)),
+		"envelope that is cut":      failure(session.Strip(envelope[:len(envelope)-1], w.devices["bob/phone"].key.ID())),
+		"envelope that is a prefix": failure(session.EnvelopeID(envelope[:70])),
+	} {
+		t.Run(name, func(t *testing.T) { wantFault(t, err, fault.Malformed) })
+	}
+}
+
+func failure[T any](_ T, err error) error { return err }
 
 func TestVerifyNeedsAConversation(t *testing.T) {
 	w := newWorld(t)

@@ -79,7 +79,7 @@ func TestAskNeedsAMessagingKey(t *testing.T) {
 	keys := must(device.Generate(alice, device.Classical, start))
 	_, err := session.Ask(keys, p, start)
 	wantFault(t, err, fault.Misuse)
-	_, err = session.Ask(keys, p, time.Unix(-1, 0))
+	_, err = session.Ask(newWorld(t).devices["bob/phone"].keys, p, time.Unix(-1, 0))
 	wantFault(t, err, fault.Misuse)
 	_, err = session.Ask(nil, p, start)
 	wantFault(t, err, fault.DestroyedKey)

@@ -80,8 +80,8 @@ func TestAClockThatGoesBackClosesNothingAndCountsNothing(t *testing.T) {
 	m := newMemory(t)
 	s := m.kept("alice/phone", m.direct(alice, bob), policy, start)
 	m.online(false, at(due))
-	for range 40 {
-		m.online(false, at(due-365*day))
+	for hours := range 40 {
+		m.online(false, at(due-365*day-time.Duration(hours)*time.Hour))
 	}
 	m.online(true, at(0))
 	m.online(true, at(due-time.Second))

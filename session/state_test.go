@@ -177,6 +177,34 @@ func TestASessionEndsWithTheStateOfItsGroup(t *testing.T) {
 	m.wantBest(now, start, nil, session.RosterChanged)
 }
 
+// What waits for a session is sealed anew a day after its age, before members close it, by the earlier of both clocks.
+func TestASessionIsOverADayAfterItsAge(t *testing.T) {
+	m := newMemory(t)
+	c := m.direct(alice, bob)
+	s := m.made("bob/phone", c, session.Policy{MaxMessages: 1, MaxAge: 10 * time.Hour}, at(-4*time.Hour))
+	must(m.keep(s, start))
+	over := func(now time.Time) (over bool) {
+		m.do(func(tx *store.Tx) (err error) {
+			over, err = session.Over(tx, s.ID(), now)
+			return err
+		})
+		return over
+	}
+	m.takes(m.wrote("bob/phone", s, &m.chains, "it is full, and that is no matter"), 0)
+	m.do(session.Retire)
+	const end = 6*time.Hour + session.Grace/2
+	if over(at(end - time.Second)) {
+		t.Error("over too early")
+	}
+	if !over(at(end)) {
+		t.Error("not over")
+	}
+	m.close(s)
+	if !over(start) {
+		t.Error("closed and not over")
+	}
+}
+
 // What a store that was put back holds can be read, and is sent on no more.
 func TestRetiredSessionsAreReadAndNotSentOn(t *testing.T) {
 	m := newMemory(t)
