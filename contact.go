@@ -54,6 +54,9 @@ func (a *Account) Trust(ctx context.Context, user string, log [][]byte) (*Contac
 		if g == nil {
 			return failed
 		}
+		if base != nil && len(log) == 0 {
+			return fmt.Errorf("sotto: log of %q without entries: %w", user, fault.Rollback)
+		}
 		if base == nil && user == a.user {
 			return fmt.Errorf("sotto: the own log goes to Receive: %w", fault.Misuse)
 		}
@@ -81,7 +84,7 @@ func (a *Account) Contact(ctx context.Context, user string) (*Contact, error) {
 		return nil, err
 	}
 	if u == nil {
-		return nil, fmt.Errorf("sotto: no contact: %w", fault.UntrustedSigner)
+		return nil, fmt.Errorf("sotto: %q is no contact, see Trust: %w", user, fault.UntrustedSigner)
 	}
 	return &Contact{account: a, user: user, root: u.Root()}, nil
 }

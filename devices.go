@@ -24,20 +24,24 @@ func (a *Account) Record(ctx context.Context) ([]byte, error) {
 
 // Admit signs that a device belongs to this user: it reads everything that is sealed from then on. The log entry is among
 // the Pending parcels until the own log that comes back has it, or another entry at its place (KindOvertaken). While one is
-// pending no other one is signed: fault.Misuse.
+// pending no other one is signed: fault.Misuse. A device that is one already is no error.
 func (a *Account) Admit(ctx context.Context, record []byte) error {
 	r, err := device.ParseRecord(a.User(), record)
 	if err != nil {
 		return err
 	}
 	return a.sign(ctx, func(l *device.Log, k *device.Keys) error {
+		if _, err := l.Find(r.Cert()); err == nil {
+			return nil // it is one already
+		}
 		_, err := l.Add(k, r, a.now())
 		return err
 	})
 }
 
 // Revoke signs that a device is no longer one of this user's; it may be this one. Contacts drop it when they see the entry,
-// and their next message has a new session. The entry goes the way of Admit's.
+// and their next message has a new session. The entry goes the way of Admit's. Without a recovery key, revoking the last
+// device ends the account.
 func (a *Account) Revoke(ctx context.Context, id device.ID) error {
 	return a.sign(ctx, func(l *device.Log, k *device.Keys) error {
 		_, err := l.Revoke(k, id, a.now())
@@ -51,6 +55,13 @@ func (a *Account) sign(ctx context.Context, f func(l *device.Log, k *device.Keys
 		me, err := v.me()
 		if err != nil {
 			return err
+		}
+		keys, err := v.keys()
+		if err != nil {
+			return err
+		}
+		if keys.Pending() != nil {
+			return fmt.Errorf("sotto: a log entry of this device waits for the server, send it and receive the own log first: %w", fault.Misuse)
 		}
 		if me.Forked {
 			return fmt.Errorf("sotto: the own log has forked: %w", fault.LogFork)

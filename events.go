@@ -23,6 +23,7 @@ const (
 	KindUnknown       Kind = "unknown"        // nothing that is known here
 	KindDeviceAdded   Kind = "device-added"   // the user of a contact, or the own one, has another device
 	KindDeviceRevoked Kind = "device-revoked" // or one less; it may be this one
+	KindDropped       Kind = "dropped"        // a message or envelope that was held (ID) made room for newer ones and must come again
 	KindOvertaken     Kind = "overtaken"      // what this device signed for its log lost its place: do it again if it is still wanted
 	KindRestored      Kind = "restored"       // this store was put back to an earlier state, or copied; sessions and messaging key are being renewed
 )
@@ -119,11 +120,21 @@ func readEvent(id queue.ID, b []byte) (Event, error) {
 	}
 	e := Event{
 		ID: id, Kind: Kind(f.Kind), Why: fault.Code(f.Why), Conversation: f.Conversation, User: f.User, Device: f.Device, Message: f.Message,
-		Sent: time.Unix(int64(f.Sent), 0), Type: f.Type, Body: f.Body, Counter: f.Counter, Skipped: f.Skipped,
+		Type: f.Type, Body: f.Body, Counter: f.Counter, Skipped: f.Skipped,
 		Again: true,
+	}
+	if f.Sent > 0 {
+		e.Sent = time.Unix(int64(f.Sent), 0)
 	}
 	for _, r := range f.AlsoRead {
 		e.AlsoRead = append(e.AlsoRead, Reader{r.User, r.Device})
 	}
 	return e, nil
+}
+
+// shown is a time that somebody else named, for people: one that encoders of dates cannot write becomes the last that they
+// can.
+func shown(t time.Time) time.Time {
+	const lastOf9999 = 253402300799
+	return time.Unix(min(t.Unix(), lastOf9999), 0)
 }

@@ -12,13 +12,15 @@ import (
 	"github.com/sottokit/sotto/store"
 )
 
-// roomLeft keeps, by the record of a device, the sessions that it was left out of because it had no messaging key.
-const roomLeft = "left"
+const (
+	roomLeft = "left"      // [CertID]: sessions that a device was left out of because it had no messaging key
+	roomMade = "keys/made" // [KeyID]: nothing, for every messaging key of this device that is known
+)
 
 // acceptKey keeps a device-key that fits, and keeps one that is ahead of the log until that has grown: nothing is sealed to
 // its user meanwhile.
 func (v *view) acceptKey(l *device.Log, id device.ID, deviceKey []byte) error {
-	if id == v.Account.device {
+	if l.User() == v.Account.user && id == v.Account.device {
 		return v.ownKey(l, deviceKey)
 	}
 	m, err := directory.Accept(v.tx, l, id, deviceKey)
@@ -37,7 +39,7 @@ func (v *view) accepted(l *device.Log, m *device.MessagingKey) error {
 	if m.Cert() == own.Record().Cert() {
 		return v.recognizeKey(l, m)
 	}
-	return v.repairLeft(m)
+	return v.repairLeft(l, m)
 }
 
 // ownKey takes what the server shows as the key of this device.
@@ -46,7 +48,9 @@ func (v *view) ownKey(l *device.Log, deviceKey []byte) error {
 	// what it keeps.
 	m, err := l.AcceptKey(v.Account.device, deviceKey, nil)
 	if errors.Is(err, fault.TooFarAhead) {
-		directory.Wait(v.tx, l, v.Account.device, deviceKey)
+		if err := directory.Wait(v.tx, l, v.Account.device, deviceKey); err != nil {
+			return err
+		}
 	}
 	if err != nil {
 		return err
@@ -54,25 +58,30 @@ func (v *view) ownKey(l *device.Log, deviceKey []byte) error {
 	return v.recognizeKey(l, m)
 }
 
-// recognizeKey looks whether this device made a key. Another one than its own, of the present generation or a later one, was
-// made in a time that the store does not know.
+// recognizeKey looks whether a key of this device is one that the store knows. Another one was made in a time that it does
+// not know; that is noticed once.
 func (v *view) recognizeKey(l *device.Log, m *device.MessagingKey) error {
-	keys, err := v.keys()
-	if err != nil || slices.Contains(keys.KeyIDs(), m.ID()) || m.Seen().Gen < keys.Generation() {
+	_, known, err := v.tx.Get(madeName(m.ID()))
+	if err != nil || known {
 		return err
 	}
+	v.tx.Put(madeName(m.ID()), nil)
 	return v.renew(l, m.Bytes())
 }
+
+// madeName is where it is noted that a messaging key of this device is known.
+func madeName(id device.KeyID) store.Name { return store.Name{Room: roomMade, Parts: [][]byte{id[:]}} }
 
 // renew is for a store that was put back to an earlier state: the server shows a device-key of this device that is not
 // known here, or a message came that this device sealed and that is not known here. Open sessions can be read and are not
 // sent on, and a new messaging key goes above the published one.
 func (v *view) renew(l *device.Log, published []byte) error {
-	v.restored = true
 	if err := session.Retire(v.tx); err != nil {
 		return err
 	}
-	return v.changeKeys(func(k *device.Keys) error { return v.rotate(k, l, published) })
+	err := v.changeKeys(func(k *device.Keys) error { return v.rotate(k, l, published) })
+	v.restored = v.restored || err == nil
+	return err
 }
 
 // rotate gives this device a new messaging key above published, and puts it into the outbox in place of an older one.
@@ -101,11 +110,15 @@ func (v *view) rotate(k *device.Keys, l *device.Log, published []byte) error {
 		return err
 	}
 	directory.Put(v.tx, l, v.Account.device, m)
+	v.tx.Put(madeName(m.ID()), nil)
 	return v.putParcel(&parcelFields{Kind: string(ParcelKey), Data: b})
 }
 
 // repairLeft seals sessions to a device that was left out of them.
-func (v *view) repairLeft(m *device.MessagingKey) error {
+func (v *view) repairLeft(l *device.Log, m *device.MessagingKey) error {
+	if ready, err := v.upToDate(l.User()); err != nil || !ready {
+		return err // it goes on when the log has grown
+	}
 	name := leftName(m.Cert())
 	b, found, err := v.tx.Get(name)
 	if err != nil || !found {
@@ -128,6 +141,17 @@ func (v *view) repairLeft(m *device.MessagingKey) error {
 		}
 	}
 	return nil
+}
+
+// upToDate reports whether the log of a user is all that is known of: no device of the user knows more, and it has not forked.
+// Before that nothing is sealed to the user's devices: one of them may have been revoked.
+func (v *view) upToDate(user string) (bool, error) {
+	u, err := v.users.User(v.tx, user)
+	if err != nil || u == nil || u.Forked {
+		return false, err
+	}
+	waits, err := directory.Waiting(v.tx, u.Log)
+	return !waits, err
 }
 
 // leaveOut notes that a device has no key to seal a session to.

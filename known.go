@@ -40,6 +40,20 @@ func (k *known) setKeys(keys *device.Keys, state [sha256.Size]byte) {
 	k.keys, k.state = keys, state
 }
 
+// adopt takes keys that retire kept into use. If they were wiped meanwhile, between their transaction and its commit, they are
+// read from the store when they are needed.
+func (k *known) adopt(keys *device.Keys, state [sha256.Size]byte) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if !slices.Contains(k.retired, keys) {
+		return
+	}
+	if k.keys != nil {
+		k.retired = append(k.retired, k.keys)
+	}
+	k.keys, k.state = keys, state
+}
+
 // retire keeps keys that may not come to be used, until wipe.
 func (k *known) retire(keys *device.Keys) {
 	k.mu.Lock()
@@ -80,6 +94,13 @@ func (k *known) keep(s *session.Session) *session.Session {
 	return s
 }
 
+// ids returns the sessions that are at hand.
+func (k *known) ids() []session.ID {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return slices.Collect(maps.Keys(k.sessions))
+}
+
 // dropSessions destroys sessions that were closed. The caller holds Account.use for writing.
 func (k *known) dropSessions(ids []session.ID) {
 	k.mu.Lock()
@@ -94,7 +115,7 @@ func (k *known) dropSessions(ids []session.ID) {
 
 // destroy wipes everything. The caller holds Account.use for writing.
 func (k *known) destroy() {
-	k.dropSessions(slices.Collect(maps.Keys(k.sessions)))
+	k.dropSessions(k.ids())
 	k.setKeys(nil, [sha256.Size]byte{})
 	k.wipe()
 }

@@ -27,7 +27,7 @@ func (v *view) grow(g *directory.Growth) ([]Event, error) {
 	for _, id := range c.Revoked {
 		events = append(events, Event{Kind: KindDeviceRevoked, User: g.User, Device: id})
 	}
-	if err := v.cutQueue(c.Revoked); err != nil {
+	if err := v.cutQueue(g.User, c.Revoked); err != nil {
 		return nil, err
 	}
 	if c.Parted {
@@ -38,6 +38,17 @@ func (v *view) grow(g *directory.Growth) ([]Event, error) {
 	for _, m := range c.Keys {
 		if err := v.accepted(g.Log, m); err != nil {
 			return nil, err
+		}
+	}
+	for _, r := range g.Log.Active() { // some may have been left out until the log was up to date
+		m, err := directory.Key(v.tx, g.Log, r.ID())
+		if err != nil {
+			return nil, err
+		}
+		if m != nil {
+			if err := v.repairLeft(g.Log, m); err != nil {
+				return nil, err
+			}
 		}
 	}
 	if g.User != v.Account.user {

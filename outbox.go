@@ -82,7 +82,8 @@ func (v *view) putParcel(p *parcelFields) error {
 	if err != nil {
 		return fmt.Errorf("sotto: parcel: %w", err)
 	}
-	return boxOf(ParcelKind(p.Kind)).Put(v.tx, p.id(), b)
+	_, err = boxOf(ParcelKind(p.Kind)).Put(v.tx, p.id(), b)
+	return err
 }
 
 // boxOf returns the queue of a kind. Messages have one of their own: there may be many, and envelopes go before them.
@@ -129,9 +130,18 @@ func (a *Account) Pending(ctx context.Context) ([]Parcel, error) {
 	return all, nil
 }
 
-// Delivered notes that devices have a parcel, or whoever it was for when none are named. It leaves the outbox when nobody
-// is left; one that is not there is no error. Only the parcel's ID counts.
-func (a *Account) Delivered(ctx context.Context, p Parcel, to ...device.ID) error {
+// Delivered notes that everybody whom a parcel was for has it: it leaves the outbox. One that is not there is no error. Only
+// the parcel's ID counts.
+func (a *Account) Delivered(ctx context.Context, p Parcel) error {
+	return a.deliver(ctx, p, func(device.ID) bool { return true })
+}
+
+// DeliveredTo notes that some devices have a parcel; it leaves the outbox when nobody is left.
+func (a *Account) DeliveredTo(ctx context.Context, p Parcel, to []device.ID) error {
+	return a.deliver(ctx, p, func(id device.ID) bool { return slices.Contains(to, id) })
+}
+
+func (a *Account) deliver(ctx context.Context, p Parcel, has func(device.ID) bool) error {
 	return a.update(ctx, func(v *view) error {
 		for _, q := range []queue.Queue{messages, outbox} {
 			b, found, err := q.Get(v.tx, p.ID)
@@ -145,7 +155,12 @@ func (a *Account) Delivered(ctx context.Context, p Parcel, to ...device.ID) erro
 			if err != nil {
 				return err
 			}
-			return v.leave(stored, slices.DeleteFunc(stored.to(), func(id device.ID) bool { return len(to) == 0 || slices.Contains(to, id) }))
+			to := stored.to()
+			left := slices.DeleteFunc(slices.Clone(to), has)
+			if to != nil && len(left) == len(to) {
+				return nil
+			}
+			return v.leave(stored, left)
 		}
 		return nil
 	})
@@ -160,23 +175,48 @@ func (v *view) leave(p *parcelFields, left []device.ID) error {
 	return boxOf(ParcelKind(p.Kind)).Drop(v.tx, p.id())
 }
 
-// cutQueue takes devices that were revoked off everything that waits for them.
-func (v *view) cutQueue(revoked []device.ID) error {
+// cutQueue takes devices of a user that were revoked off what waits for them. Their IDs are the user's own choice, so this
+// goes for conversations with that user alone, and not for a device of this account that has such an ID.
+func (v *view) cutQueue(user string, revoked []device.ID) error {
 	if len(revoked) == 0 {
 		return nil
 	}
-	cut := func(p *parcelFields) error {
-		to := p.to()
-		left := slices.DeleteFunc(slices.Clone(to), func(id device.ID) bool { return slices.Contains(revoked, id) })
-		if len(left) == len(to) {
-			return nil
-		}
-		return v.leave(p, left)
-	}
-	if err := v.each(outbox, cut); err != nil {
+	me, err := v.me()
+	if err != nil {
 		return err
 	}
-	return v.each(messages, cut)
+	var only *device.Hash // the conversation that counts, nil for all
+	if user != me.Name {
+		for _, r := range me.Log.Active() {
+			revoked = slices.DeleteFunc(revoked, func(id device.ID) bool { return id == r.ID() })
+		}
+		peer, err := v.users.User(v.tx, user)
+		if err != nil {
+			return err
+		}
+		place, err := direct(member(me), member(peer))
+		if err != nil {
+			return err
+		}
+		only = &place.ID
+	}
+	for _, q := range []queue.Queue{outbox, messages} {
+		err := v.each(q, func(p *parcelFields) error {
+			if only != nil && (p.Conversation == nil || *p.Conversation != *only) {
+				return nil
+			}
+			to := p.to()
+			left := slices.DeleteFunc(slices.Clone(to), func(id device.ID) bool { return slices.Contains(revoked, id) })
+			if len(left) == len(to) {
+				return nil
+			}
+			return v.leave(p, left)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // each visits the parcels of a queue, oldest first.
@@ -196,8 +236,9 @@ type sealed struct {
 	digest [sha256.Size]byte // of what was sealed, so that an ID is not used for two messages
 }
 
-func digest(contentType string, body []byte) [sha256.Size]byte {
-	b := wire.AppendText(nil, contentType)
+// digest holds the message ID, which is random, so that nobody who finds it can try texts.
+func digest(id MessageID, contentType string, body []byte) [sha256.Size]byte {
+	b := wire.AppendText(wire.AppendBytes(nil, id[:]), contentType)
 	return sha256.Sum256(wire.AppendBytes(b, body))
 }
 
@@ -207,7 +248,8 @@ func sentID(conversation device.Hash, id MessageID) queue.ID {
 }
 
 func (s *sealed) put(tx *store.Tx, conversation device.Hash, id MessageID) error {
-	return sent.Put(tx, sentID(conversation, id), append(s.parcel[:], s.digest[:]...))
+	_, err := sent.Put(tx, sentID(conversation, id), append(s.parcel[:], s.digest[:]...))
+	return err
 }
 
 // findSealed returns what became of a message ID, nil when it is new.

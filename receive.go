@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/sottokit/sotto/device"
 	"github.com/sottokit/sotto/fault"
@@ -118,9 +119,8 @@ type batch struct {
 	logs     session.Logs // as they are once this batch is applied
 	keys     *device.Keys
 	sessions map[session.Prefix][]*session.Session
-	accepted []*session.Session      // by this batch
-	grown    []*input                // log entries, in the order in which they follow each other
-	coming   map[session.Prefix]bool // their envelopes are here and wait for a log
+	accepted []*session.Session // by this batch
+	grown    []*input           // log entries, in the order in which they follow each other
 	asked    map[session.Prefix][]byte
 	notices  []Event
 }
@@ -133,7 +133,7 @@ func (a *Account) prepare(ctx context.Context, in [][]byte) (*batch, error) {
 func (a *Account) newBatch(given int) *batch {
 	return &batch{
 		Account: a, given: given, logs: session.Logs{}, sessions: map[session.Prefix][]*session.Session{},
-		coming: map[session.Prefix]bool{}, asked: map[session.Prefix][]byte{},
+		asked: map[session.Prefix][]byte{},
 	}
 }
 
@@ -289,6 +289,10 @@ func (b *batch) apply(v *view) error {
 	if err != nil {
 		return err
 	}
+	if before != b.version && slices.ContainsFunc(b.inputs, (*input).waits) {
+		return errStale // a log came in between, which may be what was waited for
+	}
+	v.notices = nil
 	for _, in := range b.grown {
 		if err := b.applyOne(v, in); err != nil {
 			return err
@@ -319,14 +323,17 @@ func (b *batch) keepNotices(v *view) error {
 	if err != nil {
 		return err
 	}
+	b.notices = append(b.notices, v.notices...)
 	for i := range b.notices {
 		e := &b.notices[i]
-		e.ID = e.noticeID(version, i)
+		if e.ID == (queue.ID{}) {
+			e.ID = e.noticeID(version, i)
+		}
 		fields, err := e.bytes()
 		if err != nil {
 			return err
 		}
-		if err := inbox.Put(v.tx, e.ID, fields); err != nil {
+		if _, err := inbox.Put(v.tx, e.ID, fields); err != nil {
 			return err
 		}
 	}
@@ -340,11 +347,13 @@ func (b *batch) applyOne(v *view, in *input) error {
 		in.event.Why = 0
 	}
 	if in.ready != nil {
+		restored := v.restored
 		err := v.tx.Nested(func() error { return in.ready.apply(v, in) })
 		if aborts(err) {
 			return err
 		}
 		if err != nil {
+			v.restored = restored
 			in.event.Why, in.event.Body = fault.Of(err), nil
 		}
 	}
@@ -366,7 +375,7 @@ func aborts(err error) bool {
 		return false
 	}
 	switch fault.Of(err) {
-	case fault.StoreFailed, fault.StoreConflict, fault.Canceled, fault.DestroyedKey, 0:
+	case fault.StoreFailed, fault.StoreConflict, fault.Canceled, fault.DestroyedKey, fault.Damaged, 0:
 		return true
 	}
 	return false
@@ -393,9 +402,31 @@ func (b *batch) drop() {
 // waiting is an input that cannot be used yet.
 type waiting struct{ in queue.Queue }
 
+// apply keeps the input, unless what it waits for came with another transaction in between: it would wait for ever then. The
+// oldest one goes when there are too many, and a notice says so.
 func (w *waiting) apply(v *view, in *input) error {
 	if in.held != nil {
 		return nil
 	}
-	return w.in.Put(v.tx, in.event.ID, in.data)
+	if in.event.Kind == KindMessage {
+		p, err := session.MessageSession(in.data)
+		if err != nil {
+			return err
+		}
+		ids, err := session.Find(v.tx, p)
+		if err != nil {
+			return err
+		}
+		for _, id := range ids {
+			if s, err := v.resume(id); err == nil {
+				s.Destroy()
+				return errStale
+			}
+		}
+	}
+	dropped, err := w.in.Put(v.tx, in.event.ID, in.data)
+	for _, id := range dropped {
+		v.notices = append(v.notices, Event{ID: id, Kind: KindDropped, Why: fault.OverLimit})
+	}
+	return err
 }

@@ -14,7 +14,7 @@ import (
 // prepareKeys finds out whose device-keys and key requests came. They are verified where they are used: there are few.
 func (b *batch) prepareKeys(ctx context.Context) error {
 	for _, in := range b.of(KindKey) {
-		cert, err := device.KeyClaim(in.data)
+		cert, _, err := device.KeyClaim(in.data)
 		if err != nil {
 			in.refuse(err)
 			continue
@@ -110,6 +110,12 @@ func (*receivedRequest) apply(v *view, in *input) error {
 	if err != nil {
 		return err
 	}
+	if ready, err := v.upToDate(in.event.User); err != nil {
+		return err
+	} else if !ready {
+		in.event.Needs = []Need{{LogOf: in.event.User, FromSeq: u.Log.Pin().Seq + 1}}
+		return fmt.Errorf("sotto: request of a user whose log is not up to date: %w", fault.TooFarAhead)
+	}
 	ids, err := session.Find(v.tx, r.Session)
 	if err != nil {
 		return err
@@ -137,7 +143,10 @@ func (*receivedRequest) apply(v *view, in *input) error {
 // requestKey is the messaging key to answer to: the one in the request, or a newer one that the device has published since.
 func (v *view) requestKey(l *device.Log, r *session.Request) (*device.MessagingKey, error) {
 	err := v.acceptKey(l, r.From.ID(), r.Key.Bytes())
-	if !errors.Is(err, fault.Rollback) && !errors.Is(err, fault.SenderReset) {
+	if errors.Is(err, fault.SenderReset) {
+		return r.Key, nil // the device was copied: this is the key of the one that asks
+	}
+	if !errors.Is(err, fault.Rollback) {
 		return r.Key, err
 	}
 	newest, failed := directory.Key(v.tx, l, r.From.ID())

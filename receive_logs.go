@@ -55,16 +55,34 @@ func (b *batch) prepareLogs(ctx context.Context) error {
 		}
 		entries := byUser[user]
 		slices.SortStableFunc(entries, func(x, y entryInput) int { return cmp.Compare(x.seq, y.seq) })
+		entries, twice := once(entries)
 		if b.logs[user] == nil && root == nil {
 			for _, e := range entries {
 				e.refuse(fmt.Errorf("sotto: log of somebody who is no contact: %w", fault.UntrustedSigner))
 				e.event.Needs = []Need{{LogOf: user}}
 			}
-			continue
+		} else {
+			b.growUser(user, root, entries)
 		}
-		b.growUser(user, root, entries)
+		for in, first := range twice {
+			in.event.Why, in.event.Needs = first.event.Why, first.event.Needs
+		}
 	}
 	return nil
+}
+
+// once returns each entry once, and whose bytes came before with which one they are the same.
+func once(entries []entryInput) (different []entryInput, twice map[*input]*input) {
+	first, twice := map[[sha256.Size]byte]*input{}, map[*input]*input{}
+	for _, e := range entries {
+		if same := first[e.event.ID]; same != nil {
+			twice[e.input] = same
+			continue
+		}
+		first[e.event.ID] = e.input
+		different = append(different, e)
+	}
+	return different, twice
 }
 
 // growUser holds entries, ascending, against the log of a user. root is the identity of the own user as long as there is no
@@ -118,7 +136,8 @@ func missingFrom(base *device.Log, seq uint64) uint64 {
 	return 0
 }
 
-// growRun tries the entries up to the first gap, and the first one alone if that fails. It tells how many it used.
+// growRun tries the entries up to the first gap, and if that fails half of them, and so on: one that is bad costs what a
+// few logs cost, wherever it stands. It tells how many it used.
 func growRun(user string, base *device.Log, entries []entryInput) (g *directory.Growth, used int, err error) {
 	run := [][]byte{entries[0].data}
 	for i, e := range entries[1:] {
@@ -127,12 +146,12 @@ func growRun(user string, base *device.Log, entries []entryInput) (g *directory.
 		}
 		run = append(run, e.data)
 	}
-	g, err = directory.Grow(user, base, entries[0].seq, run)
-	if err == nil || g.Forks() || len(run) == 1 {
-		return g, len(run), err
+	for used = len(run); ; used /= 2 {
+		g, err = directory.Grow(user, base, entries[0].seq, run[:used])
+		if err == nil || g.Forks() || used == 1 {
+			return g, used, err
+		}
 	}
-	g, err = directory.Grow(user, base, entries[0].seq, run[:1])
-	return g, 1, err
 }
 
 // grownLog is a log to be stored.

@@ -64,7 +64,7 @@ func (b *batch) prepareMessages(ctx context.Context) error {
 func (in *input) readied(s *session.Session, o *session.Opened, also []Reader) {
 	e := &in.event
 	e.Conversation, e.User, e.Device = s.Conversation(), o.From.User(), o.From.ID()
-	e.Message, e.Sent, e.Type, e.Body = MessageID(o.Content.ID), o.Content.Sent, o.Content.Type, o.Content.Body
+	e.Message, e.Sent, e.Type, e.Body = MessageID(o.Content.ID), shown(o.Content.Sent), o.Content.Type, o.Content.Body
 	e.Counter, e.AlsoRead = o.Place.Counter, also
 	in.ready = &receivedMessage{o}
 }
@@ -116,10 +116,9 @@ func (b *batch) ask(in *input, p session.Prefix) error {
 	return nil
 }
 
-// request asks for a session; one for all messages of it. There is nothing to ask for, nil, when the session is here and
-// waits for a log, and nothing to ask with as long as this device has no messaging key.
+// request asks for a session; one for all messages of it. A device without a messaging key has nothing to ask with yet: nil.
 func (b *batch) request(p session.Prefix) ([]byte, error) {
-	if r, asked := b.asked[p]; asked || b.coming[p] {
+	if r, asked := b.asked[p]; asked {
 		return r, nil
 	}
 	b.use.RLock()
@@ -182,7 +181,8 @@ func (r *receivedMessage) apply(v *view, in *input) error {
 	if err != nil {
 		return err
 	}
-	return inbox.Put(v.tx, in.event.ID, b)
+	_, err = inbox.Put(v.tx, in.event.ID, b)
+	return err
 }
 
 // again gives a message out once more that is in the inbox, with fault.Replayed when it is not.
@@ -201,7 +201,7 @@ func (r *receivedMessage) again(v *view, in *input) error {
 // recognize looks for a message that this device sealed itself and does not know: the store was put back, or copied. Once
 // that was answered with a newer messaging key, other messages from before say nothing new.
 func (v *view) recognize(l *device.Log, o *session.Opened) error {
-	if o.From.ID() != v.Account.device {
+	if !v.isOwn(o.From) {
 		return nil
 	}
 	keys, err := v.keys()

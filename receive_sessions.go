@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/sottokit/sotto/device"
 	"github.com/sottokit/sotto/fault"
@@ -35,15 +36,18 @@ func (b *batch) prepareEnvelopes(ctx context.Context) error {
 		if o == nil {
 			continue
 		}
+		if err := b.plausible(o); err != nil {
+			inputs[i].refuse(err)
+			offers[i] = nil
+			o.Destroy()
+			continue
+		}
 		for _, h := range o.Heads() {
 			if err := b.load(ctx, h.User); err != nil {
 				return err
 			}
 		}
 		if err := b.checkHeads(inputs[i], o.Heads()); err != nil {
-			if inputs[i].waits() {
-				b.coming[o.ID().Prefix()] = true
-			}
 			offers[i] = nil
 			o.Destroy()
 			if !inputs[i].waits() {
@@ -101,9 +105,8 @@ func (b *batch) checkHeads(in *input, heads []device.Head) error {
 		case errors.Is(err, fault.UntrustedSigner):
 			in.event.Needs = []Need{{LogOf: h.User, FromSeq: h.Pin.Seq}}
 			return err
-		case err != nil:
-			return err
-		}
+		} // another root is refused once it is known who signed
+
 	}
 	if needs == nil {
 		return nil
@@ -112,18 +115,27 @@ func (b *batch) checkHeads(in *input, heads []device.Head) error {
 	return fmt.Errorf("sotto: session that names log entries which are not here: %w", fault.TooFarAhead)
 }
 
+// plausible refuses what can never become a session here, whatever logs come: anybody who knows a messaging key can seal to
+// it, and nothing of that is to be waited for.
+func (b *batch) plausible(o *session.Offer) error {
+	heads := o.Heads()
+	_, _, state := o.Conversation()
+	switch own := slices.ContainsFunc(heads, func(h device.Head) bool { return h.User == b.user }); {
+	case state != nil:
+		return fmt.Errorf("sotto: session of a group: %w", fault.UnsupportedVersion)
+	case len(heads) > 2:
+		return fmt.Errorf("sotto: session of %d users: %w", len(heads), fault.Malformed)
+	case !own:
+		return fmt.Errorf("sotto: session of others: %w", fault.NotForThisDevice)
+	}
+	return nil
+}
+
 // verify holds an offer against the conversation that its members have.
 func (b *batch) verify(o *session.Offer) (*session.Session, error) {
-	_, _, state := o.Conversation()
-	if state != nil {
-		return nil, fmt.Errorf("sotto: session of a group: %w", fault.UnsupportedVersion)
-	}
 	var members []session.Member
 	for _, h := range o.Heads() {
 		members = append(members, session.Member{User: h.User, Root: b.logs[h.User].Pin().Root})
-	}
-	if len(members) == 0 || len(members) > 2 {
-		return nil, fmt.Errorf("sotto: session of %d users: %w", len(members), fault.Malformed)
 	}
 	place, err := session.Direct(members...)
 	if err != nil {
@@ -142,7 +154,7 @@ func (r *receivedSession) apply(v *view, in *input) error {
 		return fmt.Errorf("sotto: %w", fault.DestroyedKey)
 	}
 	in.event.Conversation, in.event.User, in.event.Device = s.Conversation(), from.User(), from.ID()
-	in.event.Sent = s.Created()
+	in.event.Sent = shown(s.Created())
 	fresh, err := session.Keep(v.tx, s, v.now())
 	in.event.Again = err == nil && !fresh
 	return err

@@ -105,7 +105,7 @@ func (v *view) reportUsers(r *Report) error {
 		for _, s := range open {
 			prefix := s.ID.Prefix()
 			c.Sessions = append(c.Sessions, SessionReport{
-				ID: prefix.String(), Own: s.Device == v.Account.device, Created: s.Created, Opened: s.Opened, Messages: s.Messages,
+				ID: prefix.String(), Own: s.Device == v.Account.device, Created: shown(s.Created), Opened: s.Opened, Messages: s.Messages,
 			})
 		}
 		r.Contacts = append(r.Contacts, c)

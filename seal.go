@@ -28,7 +28,8 @@ const maxTries = 100
 // messages or some time, and at every change of a device.
 //
 // The same id again returns the same bytes until they are delivered, and nothing after that: an app that does not know
-// whether it sealed a message does it again. contentType says what body is, in up to 64 bytes.
+// whether it sealed a message does it again. Nothing is returned, too, when there is nobody to deliver to: for notes of the
+// only device, and when no device of the other user is active; Devices tells. contentType says what body is, in up to 64 bytes.
 //
 // Another message under a used id is fault.Misuse, a body of more than MaxBody bytes fault.OverLimit. Nothing is sealed while
 // a member's log has forked (fault.LogFork), while a device of a member knows more of its log than is known here
@@ -40,6 +41,9 @@ func (c *Conversation) Seal(ctx context.Context, id MessageID, contentType strin
 	}
 	if len(body) > MaxBody {
 		return nil, fmt.Errorf("sotto: body of %d bytes: %w", len(body), fault.OverLimit)
+	}
+	if id == (MessageID{}) {
+		return nil, fmt.Errorf("sotto: no message ID, see NewMessageID: %w", fault.Misuse)
 	}
 	m := session.Content{ID: session.MessageID(id), Sent: c.account.now(), Type: contentType, Body: body}
 	var parcels []Parcel
@@ -101,7 +105,7 @@ func (v *view) sealedParcels(conversation device.Hash, m *session.Content) ([]Pa
 	if err != nil || s == nil {
 		return nil, err
 	}
-	if s.digest != digest(m.Type, m.Body) {
+	if s.digest != digest(MessageID(m.ID), m.Type, m.Body) {
 		return nil, fmt.Errorf("sotto: another message has this ID: %w", fault.Misuse)
 	}
 	b, found, err := messages.Get(v.tx, s.parcel)
@@ -204,7 +208,7 @@ func (b *begun) choose(v *view, r *device.Roster, logs session.Logs) ([]*device.
 			continue
 		}
 		targets = append(targets, m)
-		if record.ID() != v.Account.device {
+		if !v.isOwn(record) {
 			b.to = append(b.to, record.ID())
 		}
 	}
@@ -291,11 +295,11 @@ func (v *view) send(place *session.Conversation, r *device.Roster, o *session.Op
 	}
 	for _, cert := range r.Certs() {
 		record, _ := r.Find(cert)
-		if id := record.ID(); id != v.Account.device && (to == nil || slices.Contains(to, id)) {
+		if id := record.ID(); !v.isOwn(record) && (to == nil || slices.Contains(to, id)) {
 			p.To = append(p.To, id[:]...)
 		}
 	}
-	s := sealed{parcel: p.id(), digest: digest(p.Type, p.Body)}
+	s := sealed{parcel: p.id(), digest: digest(message, p.Type, p.Body)}
 	if p.To == nil { // notes of the only device: there is nobody to send them to
 		s.parcel = queue.ID{}
 	}
@@ -351,8 +355,11 @@ func (v *view) resume(id session.ID) (*session.Session, error) {
 // sealTo seals a session once more, for one device, and puts that into the outbox.
 func (v *view) sealTo(s *session.Session, m *device.MessagingKey) error {
 	record, ok := s.Roster().Find(m.Cert())
-	if !ok || record.ID() == v.Account.device {
+	if !ok || v.isOwn(record) {
 		return nil
+	}
+	if waits, err := v.sealedTo(s.ID(), record.ID(), m.ID()); err != nil || waits {
+		return err
 	}
 	b, err := s.SealTo(m)
 	if err != nil {
@@ -362,4 +369,23 @@ func (v *view) sealTo(s *session.Session, m *device.MessagingKey) error {
 	p := &parcelFields{Kind: string(ParcelEnvelope), Data: b, Conversation: &conversation, Session: &id}
 	p.setTo([]device.ID{record.ID()})
 	return v.putParcel(p)
+}
+
+// sealedTo reports whether an envelope of the session for that messaging key waits in the outbox already: who asks again and
+// again gets one answer.
+func (v *view) sealedTo(id session.ID, to device.ID, key device.KeyID) (found bool, err error) {
+	err = v.each(outbox, func(p *parcelFields) error {
+		if found || p.Session == nil || *p.Session != id || !slices.Contains(p.to(), to) {
+			return nil
+		}
+		keys, err := session.Recipients(p.Data)
+		found = slices.Contains(keys, key)
+		return err
+	})
+	return found, err
+}
+
+// isOwn reports whether a record is of this device. Its ID alone does not tell: another user may have taken the same one.
+func (v *view) isOwn(r *device.Record) bool {
+	return r.User() == v.Account.user && r.ID() == v.Account.device
 }

@@ -136,7 +136,7 @@ func (a *Account) Lock() {
 
 // update runs f in one transaction and commits what it wrote.
 func (a *Account) update(ctx context.Context, f func(v *view) error) error {
-	if a == nil {
+	if a == nil || a.locked.Load() {
 		return errLocked
 	}
 	return a.db.Update(ctx, a.within(f))
@@ -144,7 +144,7 @@ func (a *Account) update(ctx context.Context, f func(v *view) error) error {
 
 // view runs f in one transaction that writes nothing.
 func (a *Account) view(ctx context.Context, f func(v *view) error) error {
-	if a == nil {
+	if a == nil || a.locked.Load() {
 		return errLocked
 	}
 	return a.db.View(ctx, a.within(f))

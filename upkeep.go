@@ -20,8 +20,20 @@ func (a *Account) Upkeep(ctx context.Context, drained bool) error {
 		if err := v.renewKeys(); err != nil {
 			return err
 		}
-		closed, err = session.Online(v.tx, drained, v.now())
-		return err
+		if _, err = session.Online(v.tx, drained, v.now()); err != nil {
+			return err
+		}
+		closed = nil
+		for _, id := range v.known.ids() { // closed now, or by whoever shares the store
+			_, open, err := session.Statement(v.tx, id)
+			if err != nil {
+				return err
+			}
+			if !open {
+				closed = append(closed, id)
+			}
+		}
+		return nil
 	})
 	if err != nil {
 		return err

@@ -43,7 +43,8 @@ type view struct {
 	made *device.Keys // that this transaction changed
 	sum  [sha256.Size]byte
 
-	restored bool // it was noticed that the store was put back to an earlier state
+	restored bool    // it was noticed that the store was put back to an earlier state
+	notices  []Event // of what followed from an input
 }
 
 // keys returns this device's keys as the store has them: another process may have changed them.
@@ -96,7 +97,7 @@ func (v *view) putKeys(k *device.Keys) error {
 	v.tx.Put(keysName, b)
 	sum := sha256.Sum256(b)
 	v.made, v.sum = k, sum
-	v.tx.AfterCommit(func() { v.known.setKeys(k, sum) })
+	v.tx.AfterCommit(func() { v.known.adopt(k, sum) })
 	return nil
 }
 

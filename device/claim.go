@@ -12,11 +12,11 @@ func EntryClaim(entry []byte) (user string, seq uint64, err error) {
 	return e.User, e.Seq, nil
 }
 
-// KeyClaim returns the record that a device-key claims to hang on.
-func KeyClaim(deviceKey []byte) (CertID, error) {
+// KeyClaim returns the record that a device-key claims to hang on, and what would be remembered of it.
+func KeyClaim(deviceKey []byte) (CertID, Seen, error) {
 	m, _, err := readMessagingKey(deviceKey)
 	if err != nil {
-		return CertID{}, err
+		return CertID{}, Seen{}, err
 	}
-	return m.fields.Cert, nil
+	return m.fields.Cert, m.Seen(), nil
 }

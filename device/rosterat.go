@@ -58,7 +58,8 @@ func (l *Log) activeAt(seq uint64) func(yield func(*Record) bool) {
 	}
 }
 
-// changedAt is the newest entry up to seq that brought in, renewed or ended a device.
+// changedAt is the newest entry up to seq that brought in or renewed a device, of those that are gone, too. Where the devices
+// are the same again, one that was ended since was brought in since.
 func (l *Log) changedAt(seq uint64) (newest uint64) {
 	for _, m := range l.members {
 		if m.admitted > seq {
@@ -69,9 +70,6 @@ func (l *Log) changedAt(seq uint64) (newest uint64) {
 			was = was.before
 		}
 		newest = max(newest, was.seq)
-		if m.ended <= seq {
-			newest = max(newest, m.ended)
-		}
 	}
 	return newest
 }

@@ -82,8 +82,14 @@ const (
 	maxChains = 32      // chains of a sender for which gaps are told
 )
 
-// opening is an entry of roomOf: the ID of a session, and of the device that made it.
-const openingSize = len(ID{}) + len(device.ID{})
+// An entry of roomOf is the ID of a session and 16 bytes that name the device which made it. Device IDs are the choice of
+// their users, so the user goes into that name.
+const openingSize = len(ID{}) + 16
+
+func (s *state) maker() []byte {
+	sum := sha256.Sum256(wire.AppendBytes(wire.AppendText(nil, s.User), s.Device[:]))
+	return sum[:16]
+}
 
 // Keep puts a verified session into the store, from where it is used until it closes. It reports false when it is there
 // already, and nothing changes. One that was closed, or that was sent by a device which has too many, is fault.Replayed: it
@@ -124,7 +130,7 @@ func Keep(tx *store.Tx, s *Session, now time.Time) (fresh bool, err error) {
 	if err := putState(tx, id, st); err != nil {
 		return false, err
 	}
-	if err := appendTo(tx, nameOf(roomOf, conversation[:]), append(id[:], st.Device[:]...)); err != nil {
+	if err := appendTo(tx, nameOf(roomOf, conversation[:]), append(id[:], st.maker()...)); err != nil {
 		return false, err
 	}
 	prefix := id.Prefix()
@@ -205,8 +211,13 @@ func Over(tx *store.Tx, id ID, now time.Time) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	return unix(now) >= min(s.Created, s.Opened)+s.MaxAge+seconds(Grace/2), nil
+	t := unix(now)
+	return t >= min(s.Created, s.Opened)+s.MaxAge+seconds(Grace/2) || s.ahead(t), nil
 }
+
+// ahead reports whether the session was opened in the future: the own clock was wrong then, or is now. Others, whose clocks
+// were right, may have closed it.
+func (s *state) ahead(now uint64) bool { return s.Opened > now+seconds(maxAway) }
 
 // Reason says why a conversation needs a new session before the next message.
 type Reason int32
@@ -271,7 +282,7 @@ func (s *state) usable(a *account, c *Conversation, version device.Hash, now uin
 		return RosterChanged
 	case s.Count >= s.MaxMessages:
 		return Count
-	case now >= min(s.Created, s.Opened)+s.MaxAge:
+	case now >= min(s.Created, s.Opened)+s.MaxAge || s.ahead(now):
 		return Age
 	}
 	return None

@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"slices"
-	"time"
 
 	"github.com/sottokit/sotto/device"
 	"github.com/sottokit/sotto/store"
@@ -99,35 +98,6 @@ func forgetPast(tx *store.Tx, now uint64) error {
 	return err
 }
 
-// Forget closes every session of a conversation that nobody sends on any more, and returns which ones. Those that Best
-// may choose, on some device of the roster, stay until they are over: what is sent on them from now on could not be read
-// otherwise. The IDs of closed ones are remembered: they are never opened again.
-func Forget(tx *store.Tx, c *Conversation, roster *device.Roster, now time.Time) (closed []ID, err error) {
-	b, _, err := tx.Get(nameOf(roomOf, c.ID[:]))
-	if err != nil {
-		return nil, err
-	}
-	a, err := readAccount(tx)
-	if err != nil {
-		return nil, err
-	}
-	for _, id := range ids(b, openingSize) {
-		s, err := readState(tx, id)
-		if err != nil {
-			return nil, err
-		}
-		s.Era = a.Era // the era is this device's own: others do not know that it was put back
-		if s.usable(a, c, roster.Version(), unix(now)) == None {
-			continue
-		}
-		if err := end(tx, id); err != nil {
-			return nil, err
-		}
-		closed = append(closed, id)
-	}
-	return closed, nil
-}
-
 // Close closes a session before its time: one that can never be used again.
 func Close(tx *store.Tx, id ID) error { return end(tx, id) }
 
@@ -141,7 +111,7 @@ func makeRoom(tx *store.Tx, conversation device.Hash, s *state) error {
 	own := 0
 	var oldest ID
 	for entry := range slices.Chunk(b, openingSize) {
-		if len(entry) == openingSize && string(entry[len(ID{}):]) == string(s.Device[:]) {
+		if len(entry) == openingSize && string(entry[len(ID{}):]) == string(s.maker()) {
 			if own++; own == 1 {
 				oldest = ID(entry[:len(ID{})])
 			}

@@ -175,36 +175,3 @@ func TestASessionIsNotOpenLongerThanItsIDIsRemembered(t *testing.T) {
 		t.Error("open")
 	}
 }
-
-// What nobody sends on any more closes; what a member may still choose stays, or his messages could not be read.
-func TestForgetClosesWhatNobodySendsOn(t *testing.T) {
-	m := newMemory(t)
-	c, other := m.direct(alice, bob), m.direct(alice, carol)
-	old := m.kept("alice/phone", c, policy, at(-2*day))
-	full := m.kept("bob/phone", c, session.Policy{MaxMessages: 1, MaxAge: day}, start)
-	m.takes(m.wrote("bob/phone", full, &m.chains, "text"), 0)
-	elsewhere := m.kept("alice/phone", other, policy, at(-2*day))
-	retired := m.kept("alice/phone", c, policy, start)
-	m.do(session.Retire) // this device does not send on it, but others do not know
-	serves := m.kept("bob/tablet", c, policy, start)
-	closed := m.forget(c, start)
-	if len(closed) != 2 || !slices.Contains(closed, old.ID()) || !slices.Contains(closed, full.ID()) {
-		t.Errorf("closed %v", closed)
-	}
-	for s, want := range map[*session.Session]bool{old: false, full: false, elsewhere: true, retired: true, serves: true} {
-		if m.open(s) != want {
-			t.Errorf("%v is open: %t", s, !want)
-		}
-	}
-	m.wantBest(c, start, serves, session.None)
-	m.takes(m.wrote("bob/tablet", retired, &m.chains, "text"), 0)
-	if again := m.forget(c, start); again != nil {
-		t.Errorf("closed %v again", again)
-	}
-	_, err := m.keep(old, start)
-	wantFault(t, err, fault.Replayed)
-	m.revoke("bob/tablet")
-	if closed := m.forget(c, start); len(closed) != 2 {
-		t.Errorf("closed %v when the roster changed", closed)
-	}
-}

@@ -155,13 +155,3 @@ func (m *memory) close(s *session.Session) {
 	m.Helper()
 	m.do(func(tx *store.Tx) error { return session.Close(tx, s.ID()) })
 }
-
-// forget forgets a conversation and returns what was closed.
-func (m *memory) forget(c *session.Conversation, now time.Time) (closed []session.ID) {
-	m.Helper()
-	m.do(func(tx *store.Tx) (err error) {
-		closed, err = session.Forget(tx, c, m.roster(c), now)
-		return err
-	})
-	return closed
-}

@@ -81,7 +81,7 @@ func (n *Network) postKey(user string, key []byte) {
 	n.t.Helper()
 	l, err := device.Verify(user, n.logs[user])
 	n.must("log on the server", err)
-	cert, err := device.KeyClaim(key)
+	cert, _, err := device.KeyClaim(key)
 	n.must("device-key", err)
 	r, err := l.Find(cert)
 	if err != nil {

@@ -94,12 +94,12 @@ func (p *Peer) Restart() {
 	p.Account = a
 }
 
-// Meet pins the log of another user, as the server has it, and takes the device-keys.
+// Meet pins the log of another user, as the server has it, and takes what the network has. What comes out is for Sync.
 func (p *Peer) Meet(other *Peer) {
 	p.net.t.Helper()
 	_, err := p.Trust(context.Background(), other.User(), p.net.logs[other.User()])
 	p.net.must("trust", err)
-	p.Sync()
+	p.receive()
 }
 
 // Conversation returns the conversation with a user, the own one for notes.
@@ -158,23 +158,31 @@ func (p *Peer) Fetch() [][]byte {
 }
 
 // Sync flushes, receives everything that the network has, does what time asks for, and flushes again. It returns the
-// messages, acknowledged, and every event that says that something is wrong.
+// messages and notices that were not returned yet, acknowledged, and every event that says that something is wrong.
 func (p *Peer) Sync() []sotto.Event {
 	p.net.t.Helper()
 	ctx := context.Background()
 	p.Flush()
-	events, err := p.Receive(ctx, p.Fetch()...)
-	p.net.must("receive", err)
-	p.net.must("ack", p.Ack(ctx, events...))
+	wrong := p.receive()
+	unread, err := p.Unread(ctx)
+	p.net.must("unread", err)
+	p.net.must("ack", p.Ack(ctx, unread...))
 	p.net.must("upkeep", p.Upkeep(ctx, true))
 	p.Flush()
-	var some []sotto.Event
+	return append(unread, wrong...)
+}
+
+// receive takes what the network has and returns what cannot be used.
+func (p *Peer) receive() (wrong []sotto.Event) {
+	p.net.t.Helper()
+	events, err := p.Receive(context.Background(), p.Fetch()...)
+	p.net.must("receive", err)
 	for _, e := range events {
-		if e.Kind == sotto.KindMessage || e.Why != 0 {
-			some = append(some, e)
+		if e.Why != 0 && e.Kind != sotto.KindRestored && e.Kind != sotto.KindOvertaken && e.Kind != sotto.KindDropped {
+			wrong = append(wrong, e)
 		}
 	}
-	return some
+	return wrong
 }
 
 // String returns the user and the start of the device's ID, for messages of a test.

@@ -137,8 +137,6 @@ func (r *sequenceRun) step(s *sequenceStep) error {
 		return r.closing(s, func(tx *store.Tx) ([]session.ID, error) {
 			return session.Online(tx, s.Drained, time.Unix(s.Now, 0))
 		})
-	case "forget":
-		return r.forget(s)
 	case "close":
 		return r.update(s, func(tx *store.Tx) error { return session.Close(tx, session.ID(hashFrom(s.Session))) })
 	case "retire":
@@ -248,17 +246,6 @@ func (r *sequenceRun) roster() (*device.Roster, error) {
 		logs = append(logs, l)
 	}
 	return device.NewRoster(r.conversation.ID, r.conversation.Epoch, logs...)
-}
-
-// forget closes what nobody sends on any more.
-func (r *sequenceRun) forget(s *sequenceStep) error {
-	roster, err := r.roster()
-	if err != nil {
-		return err
-	}
-	return r.closing(s, func(tx *store.Tx) ([]session.ID, error) {
-		return session.Forget(tx, r.conversation, roster, time.Unix(s.Now, 0))
-	})
 }
 
 // closing runs what closes sessions, and compares which ones.

@@ -157,6 +157,9 @@ func retry(tx *store.Tx, l *device.Log, id device.ID) (*device.MessagingKey, err
 		return nil, err
 	}
 	m, err := Accept(tx, l, id, b)
+	if err == nil {
+		return m, answered(tx, l, id, maxGen)
+	}
 	switch fault.Of(err) {
 	case fault.TooFarAhead:
 		return nil, nil
@@ -164,5 +167,8 @@ func retry(tx *store.Tx, l *device.Log, id device.ID) (*device.MessagingKey, err
 		tx.Delete(keyName(roomWaiting, l.User(), id))
 		return nil, nil
 	}
-	return m, err
+	return nil, err
 }
+
+// maxGen is beyond every generation.
+const maxGen = 1 << 53

@@ -22,17 +22,18 @@ func Accept(tx *store.Tx, l *device.Log, id device.ID, deviceKey []byte) (*devic
 	}
 	m, err := l.AcceptKey(id, deviceKey, last)
 	if errors.Is(err, fault.TooFarAhead) {
-		Wait(tx, l, id, deviceKey)
+		if err := Wait(tx, l, id, deviceKey); err != nil {
+			return nil, err
+		}
 	}
 	if err != nil {
 		return nil, err
 	}
-	tx.Delete(keyName(roomWaiting, l.User(), id))
 	if last != nil && *last == m.Seen() {
 		return nil, nil
 	}
 	Put(tx, l, id, m)
-	return m, nil
+	return m, answered(tx, l, id, m.Seen().Gen)
 }
 
 // Put keeps a device-key as the newest one of a device.
@@ -42,9 +43,36 @@ func Put(tx *store.Tx, l *device.Log, id device.ID, m *device.MessagingKey) {
 	tx.Put(keyName(roomKey, l.User(), id), append(append(b, seen.ID[:]...), m.Bytes()...))
 }
 
-// Wait keeps a signed device-key that is ahead of the log.
-func Wait(tx *store.Tx, l *device.Log, id device.ID, deviceKey []byte) {
-	tx.Put(keyName(roomWaiting, l.User(), id), deviceKey)
+// Wait keeps a device-key, whose signature was checked, that is ahead of the log: the newest one of the device.
+func Wait(tx *store.Tx, l *device.Log, id device.ID, deviceKey []byte) error {
+	_, claim, err := device.KeyClaim(deviceKey)
+	if err != nil {
+		return err
+	}
+	n := keyName(roomWaiting, l.User(), id)
+	b, found, err := tx.Get(n)
+	if err != nil {
+		return err
+	}
+	if _, held, err := device.KeyClaim(b); found && err == nil && held.Gen >= claim.Gen {
+		return nil
+	}
+	tx.Put(n, deviceKey)
+	return nil
+}
+
+// answered lets a device-key wait no more when one of its generation or a newer one was accepted. An older one that comes
+// again does not: what the device said of its log still holds.
+func answered(tx *store.Tx, l *device.Log, id device.ID, gen uint64) error {
+	n := keyName(roomWaiting, l.User(), id)
+	b, found, err := tx.Get(n)
+	if err != nil || !found {
+		return err
+	}
+	if _, held, err := device.KeyClaim(b); err != nil || held.Gen <= gen {
+		tx.Delete(n)
+	}
+	return nil
 }
 
 // Waiting reports whether a device of the user knows more of the log than is known here: nothing is sealed to that user
@@ -59,14 +87,14 @@ func Waiting(tx *store.Tx, l *device.Log) (bool, error) {
 	return false, nil
 }
 
-// Behind reports whether a device of the user has a newer key than the one that is here.
+// Behind reports whether a device of the user has no key here, or is known to have a newer one.
 func Behind(tx *store.Tx, l *device.Log) (bool, error) {
 	for _, r := range l.Active() {
 		seen, _, err := stored(tx, l.User(), r.ID())
 		if err != nil {
 			return false, err
 		}
-		if gen, err := named(tx, l.User(), r.ID()); err != nil || gen > 0 && (seen == nil || gen > seen.Gen) {
+		if gen, err := named(tx, l.User(), r.ID()); err != nil || seen == nil || gen > seen.Gen {
 			return true, err
 		}
 	}

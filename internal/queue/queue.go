@@ -31,15 +31,15 @@ func (q Queue) index(id ID) store.Name {
 // ends is where the queue keeps its next number, its count and its bytes.
 func (q Queue) ends() store.Name { return store.Name{Room: q.Room + "/ends"} }
 
-// Put adds an item, or replaces the one of that ID in its place.
-func (q Queue) Put(tx *store.Tx, id ID, value []byte) error {
+// Put adds an item, or replaces the one of that ID in its place. It returns those that went for it, oldest first.
+func (q Queue) Put(tx *store.Tx, id ID, value []byte) (dropped []ID, err error) {
 	e, err := q.read(tx)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	n, old, found, err := q.find(tx, id)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if found {
 		e.size -= uint64(len(old))
@@ -54,12 +54,11 @@ func (q Queue) Put(tx *store.Tx, id ID, value []byte) error {
 }
 
 // fit drops the oldest items until the others fit, but not the newest.
-func (q Queue) fit(tx *store.Tx, e ends, newest ID) error {
+func (q Queue) fit(tx *store.Tx, e ends, newest ID) (old []ID, err error) {
 	if q.fits(e) {
-		return nil
+		return nil, nil
 	}
-	var old []ID
-	err := q.Each(tx, func(id ID, value []byte) error {
+	err = q.Each(tx, func(id ID, value []byte) error {
 		if q.fits(e) || id == newest {
 			return errEnough
 		}
@@ -68,14 +67,14 @@ func (q Queue) fit(tx *store.Tx, e ends, newest ID) error {
 		return nil
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, id := range old {
 		if err := q.Drop(tx, id); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return nil
+	return old, nil
 }
 
 func (q Queue) fits(e ends) bool {

@@ -68,7 +68,7 @@ func TestAQueueKeepsOrderAndLimits(t *testing.T) {
 			c.Queue.Room = "test/queue"
 			update(func(tx *store.Tx) error {
 				for _, id := range []byte(c.puts) {
-					if err := c.Put(tx, ID{id}, bytes.Repeat([]byte{id}, c.size)); err != nil {
+					if _, err := c.Put(tx, ID{id}, bytes.Repeat([]byte{id}, c.size)); err != nil {
 						return err
 					}
 				}
@@ -98,7 +98,10 @@ func TestAQueueReplacesAndDropsItems(t *testing.T) {
 		})
 	}
 	put := func(id byte, n int) func(tx *store.Tx) error {
-		return func(tx *store.Tx) error { return q.Put(tx, ID{id}, make([]byte, n)) }
+		return func(tx *store.Tx) error {
+			_, err := q.Put(tx, ID{id}, make([]byte, n))
+			return err
+		}
 	}
 	drop := func(id byte) func(tx *store.Tx) error {
 		return func(tx *store.Tx) error { return q.Drop(tx, ID{id}) }

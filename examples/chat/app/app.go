@@ -133,7 +133,7 @@ func (a *App) flush(ctx context.Context) error {
 			return err
 		case len(p.To) > 0 && len(have) == 0: // their queues are full
 		default:
-			if err := a.Delivered(ctx, p, have...); err != nil {
+			if err := a.DeliveredTo(ctx, p, have); err != nil {
 				return err
 			}
 		}

@@ -36,7 +36,7 @@ func (s *Server) postKey(r *http.Request) ([]byte, error) {
 		if err != nil {
 			return err
 		}
-		cert, err := device.KeyClaim(b)
+		cert, _, err := device.KeyClaim(b)
 		if err != nil {
 			return err
 		}
