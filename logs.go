@@ -60,8 +60,8 @@ func (v *view) grow(g *directory.Growth) ([]Event, error) {
 
 // closeParted closes the sessions that name an entry of a branch which lost: their rosters can never be computed again.
 func (v *view) closeParted(user string) error {
-	me, err := v.me()
-	if err != nil {
+	me, err := v.users.User(v.tx, v.Account.user)
+	if err != nil || me == nil { // without an own log there are no conversations yet
 		return err
 	}
 	return v.users.Each(v.tx, func(u *directory.User) error {

@@ -209,7 +209,7 @@ var operations = map[string]operation{
 				s.t.Errorf("%d unread", n)
 			}
 			for _, p := range must(s.alice.Pending(background)) {
-				if p.To != nil {
+				if p.Kind == sotto.ParcelMessage {
 					s.t.Errorf("%s waits", p.Kind)
 				}
 			}

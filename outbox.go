@@ -181,8 +181,8 @@ func (v *view) cutQueue(user string, revoked []device.ID) error {
 	if len(revoked) == 0 {
 		return nil
 	}
-	me, err := v.me()
-	if err != nil {
+	me, err := v.users.User(v.tx, v.Account.user)
+	if err != nil || me == nil { // without an own log there are no conversations yet
 		return err
 	}
 	var only *device.Hash // the conversation that counts, nil for all

@@ -126,6 +126,9 @@ func TestAClosedSessionLeavesItsIDOnly(t *testing.T) {
 			m.online(true, at(session.Remember-time.Second))
 			_, err = m.keep(s, at(due))
 			wantFault(t, err, fault.Replayed)
+			m.online(true, at(session.Remember)) // a clock that is wrong once forgets nothing
+			_, err = m.keep(s, at(due))
+			wantFault(t, err, fault.Replayed)
 			m.online(true, at(session.Remember))
 			if left := m.values() - before; left != 0 {
 				t.Errorf("%d values are left of a forgotten session", left)
@@ -171,6 +174,7 @@ func TestASessionIsNotOpenLongerThanItsIDIsRemembered(t *testing.T) {
 	m := newMemory(t)
 	s := m.kept("alice/phone", m.direct(alice, bob), policy, start)
 	m.online(false, at(session.Remember)) // away all the time
+	m.online(false, at(session.Remember))
 	if m.open(s) {
 		t.Error("open")
 	}
