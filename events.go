@@ -46,7 +46,7 @@ type Event struct {
 	AlsoRead     []Reader // devices that were revoked since and can read this message
 	Again        bool     // given out before, not acknowledged yet
 	Why          fault.Code
-	Needs        []Need // what to fetch or send, so that this input can be used; it is held and need not come again
+	Needs        []Need // what to fetch or send, so that this input can be used: see Needs for what is held
 }
 
 // Reader is a device of a user.

@@ -27,7 +27,7 @@ type Report struct {
 	HeldForKey int // messages
 }
 
-// ContactReport tells about one contact, or about the own user, who comes first.
+// ContactReport tells about one contact, or about the own user.
 type ContactReport struct {
 	Number   int // of the contact, in the order in which they were pinned, from 0
 	Log      string

@@ -44,7 +44,7 @@ import (
 // redacted keeps secrets out of everything that prints.
 type redacted = secret.Redacted
 
-// Options are what an app may want otherwise. nil stands for the zero value.
+// Options are what an app may want otherwise. nil stands for the zero value. Nothing of it is stored: Unlock gets the same.
 type Options struct {
 	// Now is the one clock; nil is time.Now.
 	Now func() time.Time

@@ -24,7 +24,8 @@ type redacted = secret.Redacted
 // Where several processes share a store, an app and its notification extension for example, each loads the Keys in the
 // transaction that stores them again: of two that loaded the same state the later one would undo what the other did.
 //
-// There is no call that signs what the caller likes: a device signs the structures of sotto and nothing else.
+// There is no call that signs what the caller likes: a device signs the structures of sotto and nothing else. Sign… and
+// Unwrap take types of internal packages: they are for package session.
 type Keys struct {
 	_ [0]func()
 	redacted

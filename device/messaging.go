@@ -21,7 +21,7 @@ func (id KeyID) String() string { return hex.EncodeToString(id[:]) }
 
 // MessagingKey is the public key that messages to a device are sealed to, signed by the device. It hangs on the record by
 // that signature and changes every week, while the log holds the identity only. A MessagingKey exists accepted only
-// (Log.AcceptKey). It is immutable. Sealing to it comes with sessions; so far the private half is only kept.
+// (Log.AcceptKey). It is immutable.
 type MessagingKey struct {
 	_      [0]func()
 	fields deviceKeyFields

@@ -17,7 +17,7 @@ func (c Code) row() row {
 
 // table is indexed by Code; index 0 stands for every number that is no code. It is written nowhere.
 var table = [...]row{
-	0: {"unknown", "unknown error", false, "Report this: sotto returned a code that it does not define."},
+	0: {"unknown", "no known error", false, "Report this: sotto returned a code that it does not define."},
 	WrongSecret: {"wrong_secret", "wrong password or key", false,
 		"Ask for the password again, or try another key. Nothing was changed."},
 	Damaged: {"damaged", "altered, or belongs elsewhere", false,
