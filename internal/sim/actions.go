@@ -78,7 +78,7 @@ func (w *World) recover(u *User, replace bool) error {
 	err = p.Sign("recover", func(l *device.Log, now time.Time) ([]byte, error) {
 		entry, err := l.Recover(p.keys, u.Recovery, next, now)
 		if err == nil { // the person stands before the server until it has the entry
-			w.Server.post(u.Name, entry)
+			w.Server.Post(u.Name, entry)
 		}
 		return entry, err
 	})
@@ -122,22 +122,24 @@ func (w *World) Break() error {
 	case 2:
 		p.disk.Cut(CutAfter)
 	case 3:
-		p.restore(1 + w.Choose("how far back", 4))
+		if err := p.restore(1 + w.Choose("how far back", 4)); err != nil {
+			return err
+		}
 	}
 	return p.Start()
 }
 
 // restore puts the disk back by some commits, as a phone backup does, but never to before the keys were made.
-func (p *Phone) restore(back int) {
+func (p *Phone) restore(back int) error {
 	states := p.disk.States()
 	if states < 3 {
-		return
+		return nil
 	}
 	to := max(1, states-1-back)
 	p.w.Trace("the disk of %s is put back to %d of %d", p, to, states-1)
 	p.clear()
-	p.disk.Restore(to)
 	p.restored, p.w.reset = true, true
+	return p.disk.Restore(to)
 }
 
 // Part takes a phone off the network, or puts all back.
@@ -159,8 +161,12 @@ func (w *World) Steal() error {
 	if len(u.Thieves) == 2 || p.disk.States() < 2 {
 		return nil
 	}
+	disk, err := p.disk.Copy()
+	if err != nil {
+		return err
+	}
 	t := &Phone{
-		w: w, user: u.Name, name: p.name + " (thief)", id: p.id, disk: p.disk.Copy(), root: p.root, restored: true,
+		w: w, user: u.Name, name: p.name + " (thief)", id: p.id, disk: disk, root: p.root, restored: true,
 		posted: map[uint64]device.Hash{},
 	}
 	w.Trace("a thief copies %s", p)
@@ -195,7 +201,7 @@ func (w *World) Attack() error {
 		return nil // revoked, or nothing to revoke
 	}
 	w.Trace("%s signs entry %d", t, l.Pin().Seq+1)
-	w.Server.post(u.Name, entry)
+	w.Server.Post(u.Name, entry)
 	return nil
 }
 

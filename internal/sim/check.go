@@ -126,7 +126,7 @@ func (w *World) checkRotates(p *Phone) error {
 	if err := w.Net.Settle(); err != nil {
 		return err
 	}
-	if !bytes.Equal(w.Server.keys[p.id], p.keys.DeviceKey()) {
+	if !bytes.Equal(w.Server.Newest(p.id), p.keys.DeviceKey()) {
 		return fmt.Errorf("the server refuses the new messaging key of %s", p)
 	}
 	return nil

@@ -40,8 +40,13 @@ func TestRestoreBringsBackAnEarlierState(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	copied := d.Copy()
-	d.Restore(1)
+	copied, err := d.Copy()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Restore(1); err != nil {
+		t.Fatal(err)
+	}
 	for disk, want := range map[*sim.Disk]byte{d: 0, copied: 2} {
 		if v, found, err := disk.Get(t.Context(), []byte("k")); err != nil || !found || v[0] != want {
 			t.Errorf("value %v, want %d: %v", v, want, err)

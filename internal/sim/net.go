@@ -104,8 +104,24 @@ func (n *Net) choose() (int, bool) {
 
 func (n *Net) deliver(p packet) error {
 	if p.toServer {
-		n.w.Server.receive(p)
+		n.answer(p)
 		return nil
 	}
 	return p.phone.receive(p)
+}
+
+// answer is what the server does with a packet.
+func (n *Net) answer(p packet) {
+	s := n.w.Server
+	switch p.kind {
+	case post:
+		s.Post(p.user, p.entries[0])
+	case publish:
+		s.Publish(p.user, p.phone.id, p.entries[0])
+		return
+	}
+	n.send(packet{
+		phone: p.phone, kind: served, user: p.user, from: p.from, id: p.id,
+		entries: s.Serve(p.user, p.from), keys: s.Keys(p.user),
+	})
 }

@@ -182,7 +182,7 @@ func (p *Phone) found(r *recovery.Key) error {
 	if err := p.save(nil); err != nil {
 		return err
 	}
-	p.w.Server.post(p.user, entry)
+	p.w.Server.Post(p.user, entry)
 	p.Sync(p.user)
 	return p.w.Net.Settle()
 }
@@ -252,7 +252,7 @@ func (p *Phone) Rotate() error {
 	if !p.on || !p.synced || l == nil || p.frozen[p.user] != nil {
 		return nil
 	}
-	published := p.w.Server.keys[p.keys.Record().ID()]
+	published := p.w.Server.Newest(p.id)
 	if _, err := p.keys.Rotate(l, published, p.w.now); err != nil {
 		return fmt.Errorf("%s rotates: %w", p, err)
 	}

@@ -7,43 +7,57 @@ import (
 	"github.com/sottokit/sotto/device"
 )
 
+// Fate decides and tells.
+type Fate struct {
+	// Choose picks one of n things, from 0 on; what says what for.
+	Choose func(what string, n int) int
+
+	// Trace is given a line for each event.
+	Trace func(format string, args ...any)
+}
+
 // Server keeps the users' logs and device-keys. It takes an entry only where it fits the log as it stands, so of two that
 // want one place the first one wins. An evil one lies when it is asked, but it has nobody's keys.
 type Server struct {
-	w        *World
+	Fate
 	Evil     bool
+	users    []string            // who has a log
 	logs     map[string][][]byte // what honest servers serve
 	verified map[string]*device.Log
-	branches map[string][][]byte  // another log of the same root, made of what was signed beside the log
-	parted   []device.Hash        // every entry that ever stood on a branch
-	keys     map[device.ID][]byte // the newest device-key of each device
+	branches map[string][][]byte    // another log of the same root, made of what was signed beside the log
+	parted   []device.Hash          // every entry that ever stood on a branch
+	keys     map[device.ID][][]byte // the device-keys of each device, the newest one last
 }
 
-func newServer(w *World) *Server {
+// NewServer returns an honest one.
+func NewServer(f Fate) *Server {
 	return &Server{
-		w: w, logs: map[string][][]byte{}, verified: map[string]*device.Log{}, branches: map[string][][]byte{},
-		keys: map[device.ID][]byte{},
+		Fate: f, logs: map[string][][]byte{}, verified: map[string]*device.Log{}, branches: map[string][][]byte{},
+		keys: map[device.ID][][]byte{},
 	}
 }
 
-func (s *Server) receive(p packet) {
-	switch p.kind {
-	case post:
-		s.post(p.user, p.entries[0])
-	case publish:
-		s.publish(p.user, p.phone.id, p.entries[0])
-		return
+// Log returns the log of a user, verified, nil for nobody.
+func (s *Server) Log(user string) *device.Log { return s.verified[user] }
+
+// Split reports whether there is another branch of the log of a user.
+func (s *Server) Split(user string) bool { return s.branches[user] != nil }
+
+// Newest returns the newest device-key of a device, nil for none.
+func (s *Server) Newest(id device.ID) []byte {
+	if all := s.keys[id]; len(all) > 0 {
+		return all[len(all)-1]
 	}
-	answer := packet{phone: p.phone, kind: served, user: p.user, from: p.from, id: p.id}
-	answer.entries = s.serve(p.user, p.from)
-	answer.keys = s.keysOf(p.user)
-	s.w.Net.send(answer)
+	return nil
 }
 
-// post appends an entry where it fits. What does not, an evil server keeps for its branch.
-func (s *Server) post(user string, entry []byte) {
+// Post appends an entry where it fits. What does not, an evil server keeps for its branch.
+func (s *Server) Post(user string, entry []byte) {
 	log := s.logs[user]
 	if longer, ok := extended(user, s.verified[user], entry); ok {
+		if log == nil {
+			s.users = append(s.users, user)
+		}
 		s.verified[user], s.logs[user] = longer, append(slices.Clip(log), entry)
 		return
 	}
@@ -58,7 +72,7 @@ func (s *Server) post(user string, entry []byte) {
 		if _, ok := extended(user, before, entry); ok {
 			s.branches[user] = append(slices.Clone(log[:n]), entry)
 			s.parted = append(s.parted, hash(entry))
-			s.w.Trace("the server parts the log of %s at entry %d", user, n)
+			s.Trace("the server parts the log of %s at entry %d", user, n)
 			return
 		}
 	}
@@ -74,29 +88,41 @@ func extended(user string, l *device.Log, entry []byte) (*device.Log, bool) {
 	return longer, err == nil && longer != l
 }
 
-// publish keeps the newest device-key of a device that is in the log.
-func (s *Server) publish(user string, id device.ID, key []byte) {
-	m, err := s.verified[user].AcceptKey(id, key, nil)
+// Publish keeps the newest device-key of a device that is in the log. It reports whether it knows the device.
+func (s *Server) Publish(user string, id device.ID, key []byte) bool {
+	l := s.verified[user]
+	if l == nil {
+		return false
+	}
+	m, err := l.AcceptKey(id, key, nil)
 	if err != nil {
-		return
+		return false
 	}
-	if old, err := s.verified[user].AcceptKey(id, s.keys[id], nil); err != nil || old.Seen().Gen < m.Seen().Gen {
-		s.keys[id] = key
+	if old, err := l.AcceptKey(id, s.Newest(id), nil); err != nil || old.Seen().Gen < m.Seen().Gen {
+		s.keys[id] = append(s.keys[id], key)
 	}
+	return true
 }
 
-func (s *Server) keysOf(user string) map[device.ID][]byte {
+// Keys answers with the device-keys of a user's devices. An evil server would rather have an older one in use.
+func (s *Server) Keys(user string) map[device.ID][]byte {
 	keys := map[device.ID][]byte{}
 	for _, r := range s.verified[user].Active() {
-		if key := s.keys[r.ID()]; key != nil {
-			keys[r.ID()] = key
+		all := s.keys[r.ID()]
+		if len(all) == 0 {
+			continue
 		}
+		back := 0
+		if s.Evil && len(all) > 1 {
+			back = s.Choose("device-keys that are hidden", len(all))
+		}
+		keys[r.ID()] = all[len(all)-1-back]
 	}
 	return keys
 }
 
-// serve answers with the log of user from an entry on, or with what an evil server would rather have it to be.
-func (s *Server) serve(user string, from uint64) [][]byte {
+// Serve answers with the log of user from an entry on, or with what an evil server would rather have it to be.
+func (s *Server) Serve(user string, from uint64) [][]byte {
 	log := s.logs[user]
 	if s.Evil {
 		log = s.lie(user)
@@ -109,23 +135,23 @@ func (s *Server) serve(user string, from uint64) [][]byte {
 
 func (s *Server) lie(user string) [][]byte {
 	log, branch := s.logs[user], s.branches[user]
-	if branch != nil && s.w.Choose("serve the branch", 2) == 1 {
-		s.w.Trace("the server serves the branch of %s", user)
+	if branch != nil && s.Choose("serve the branch", 2) == 1 {
+		s.Trace("the server serves the branch of %s", user)
 		return branch
 	}
-	switch s.w.Choose("lie", 5) {
+	switch s.Choose("lie", 5) {
 	case 1: // an old state
-		s.w.Trace("the server hides the end of the log of %s", user)
-		return log[:len(log)-s.w.Choose("entries that are hidden", len(log))]
+		s.Trace("the server hides the end of the log of %s", user)
+		return log[:len(log)-s.Choose("entries that are hidden", len(log))]
 	case 2: // somebody else's
-		s.w.Trace("the server serves another log for that of %s", user)
-		return s.logs[s.w.users[s.w.Choose("whose log", len(s.w.users))].Name]
+		s.Trace("the server serves another log for that of %s", user)
+		return s.logs[s.users[s.Choose("whose log", len(s.users))]]
 	case 3:
-		s.w.Trace("the server alters the log of %s", user)
-		return altered(log, s.w.Choose("entry that is altered", len(log)), s.w.Choose("byte that is altered", 1024))
+		s.Trace("the server alters the log of %s", user)
+		return altered(log, s.Choose("entry that is altered", len(log)), s.Choose("byte that is altered", 1024))
 	case 4:
-		s.w.Trace("the server leaves an entry of %s out", user)
-		at := s.w.Choose("entry that is left out", len(log))
+		s.Trace("the server leaves an entry of %s out", user)
+		at := s.Choose("entry that is left out", len(log))
 		return append(slices.Clone(log[:at]), log[at+1:]...)
 	}
 	return log

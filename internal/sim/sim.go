@@ -17,12 +17,7 @@ import (
 
 // World is everything there is.
 type World struct {
-	// Choose picks one of n things, from 0 on; what says what for.
-	Choose func(what string, n int) int
-
-	// Trace is given a line for each event.
-	Trace func(format string, args ...any)
-
+	Fate
 	Server *Server
 	Net    *Net
 	now    time.Time
@@ -42,8 +37,8 @@ type User struct {
 
 // New makes a world with one user for each name, each with one phone that founded the user's log.
 func New(choose func(what string, n int) int, trace func(format string, args ...any), names ...string) (*World, error) {
-	w := &World{Choose: choose, Trace: trace, now: time.Unix(1_800_000_000, 0)}
-	w.Server = newServer(w)
+	w := &World{Fate: Fate{choose, trace}, now: time.Unix(1_800_000_000, 0)}
+	w.Server = NewServer(w.Fate)
 	w.Net = &Net{w: w}
 	for _, name := range names {
 		w.users = append(w.users, &User{Name: name})

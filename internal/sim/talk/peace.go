@@ -1,0 +1,271 @@
+package talk
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/sottokit/sotto/device"
+	"github.com/sottokit/sotto/session"
+)
+
+// Peace is what must hold in the end: when nobody lies, nothing gets lost any more and all phones are on, everybody has what
+// was written to him, everybody can write to everybody, and all devices of a conversation settle on one session.
+func (w *World) Peace() error {
+	w.Trace("peace")
+	w.Server.Evil, w.Relay.Lies, w.Relay.calm = false, false, true
+	for _, p := range w.everyPhone() {
+		p.offline = false
+		if p.copy {
+			if err := w.end(p, w.original(p)); err != nil {
+				return err
+			}
+		}
+	}
+	open, err := w.openSessions()
+	if err != nil {
+		return err
+	}
+	if err := w.settle(); err != nil {
+		return err
+	}
+	if err := w.checkQuiet(); err != nil {
+		return err
+	}
+	if err := w.checkOwed(open); err != nil {
+		return err
+	}
+	return w.checkTalk()
+}
+
+// original is the phone that another one is a copy of.
+func (w *World) original(c *Phone) *Phone {
+	for _, p := range c.user.phones {
+		if p.id == c.id && !p.copy {
+			return p
+		}
+	}
+	return nil
+}
+
+// openSessions are those that a phone holds and does not close yet. What belongs to another one, and whose envelope was lost,
+// is lost.
+func (w *World) openSessions() (map[string]bool, error) {
+	open := map[string]bool{}
+	err := w.each(func(p *Phone) error {
+		if err := p.Start(); err != nil || !p.on() {
+			return fmt.Errorf("%s does not start: %w", p, err)
+		}
+		if !w.active(p.user.name, p.id) {
+			return nil
+		}
+		r, err := p.account.Report(background())
+		if err != nil {
+			return err
+		}
+		for id, opened := range sessionsOf(r) {
+			if opened.Add(w.policy.MaxAge + session.Grace).After(w.now) {
+				open[id] = true
+			}
+		}
+		return nil
+	})
+	return open, err
+}
+
+// maxRounds bounds how long it takes until everybody has everything, questions and their answers included.
+const maxRounds = 8
+
+// settle lets everybody sync until nothing is on its way.
+func (w *World) settle() error {
+	var noise error
+	for i := range maxRounds {
+		err := w.each(func(p *Phone) error {
+			if err := p.Start(); err != nil {
+				return err
+			}
+			return errors.Join(p.flush(), p.drain(), p.upkeep(), p.flush())
+		})
+		if err == nil && i%2 == 0 {
+			err = w.each((*Phone).ask)
+		}
+		if err != nil {
+			return err
+		}
+		if noise = w.noise(); noise == nil {
+			return nil
+		}
+	}
+	if slices.ContainsFunc(w.users, func(u *user) bool { return w.frozen(u.name) }) {
+		return nil // those on one branch refuse for ever what those on the other one say
+	}
+	return fmt.Errorf("after %d rounds: %w", maxRounds, noise)
+}
+
+// noise is something that is on its way, nil for nothing.
+func (w *World) noise() error {
+	return w.each(func(p *Phone) error {
+		if queue := w.Relay.queues[p.id]; len(queue) > 0 {
+			return fmt.Errorf("%s waits for %s", queue[0], p)
+		}
+		for _, u := range w.users {
+			if w.frozen(u.name) {
+				continue
+			}
+			entries, err := p.fetchLog(u.name)
+			if err != nil {
+				return err
+			}
+			if n := len(entries) + len(p.fetchKeys(u.name)); n > 0 {
+				return fmt.Errorf("%s does not take %d log entries and keys of %s", p, n, u.name)
+			}
+		}
+		return nil
+	})
+}
+
+// checkQuiet holds what every phone has against the server: its logs, its messaging key, and an empty outbox.
+func (w *World) checkQuiet() error {
+	return w.each(func(p *Phone) error {
+		if !w.active(p.user.name, p.id) || w.frozen(p.user.name) {
+			return nil
+		}
+		if p.behind {
+			return fmt.Errorf("%s did not notice that it was put back", p)
+		}
+		parcels, err := p.account.Pending(background())
+		if err != nil {
+			return err
+		}
+		for _, m := range parcels {
+			return fmt.Errorf("%s still has a parcel: %s", p, m.Kind)
+		}
+		r, err := p.account.Report(background())
+		if err != nil {
+			return err
+		}
+		m, err := w.Server.Log(p.user.name).AcceptKey(p.id, w.Server.Newest(p.id), nil)
+		if err != nil {
+			return fmt.Errorf("messaging key of %s on the server: %w", p, err)
+		}
+		if m.Seen().Gen != r.Key {
+			return fmt.Errorf("%s has messaging key %d, and the server %d", p, r.Key, m.Seen().Gen)
+		}
+		return nil
+	})
+}
+
+// frozen reports whether nobody can write to a user any more: the log has forked, and nobody recovers here.
+func (w *World) frozen(user string) bool { return w.Server.Split(user) }
+
+// checkOwed asks whether everybody has what was written to him.
+func (w *World) checkOwed(open map[string]bool) error {
+	for _, t := range w.ledger.messages {
+		if w.frozen(t.user) || w.frozen(t.peer) || !w.active(t.user, t.from) {
+			continue
+		}
+		for _, f := range t.forms {
+			for to := range f.readers {
+				if to == t.from || t.read[to] || t.lost[to] != "" || !w.active(w.Relay.userOf(to), to) {
+					continue
+				}
+				if !w.ledger.has(f.session, to) && !open[f.session.String()] {
+					w.Trace("nobody has session %s any more", f.session)
+					continue
+				}
+				return fmt.Errorf("%s never reads %s, on session %s", w.phoneOf(to), f, f.session)
+			}
+		}
+	}
+	return nil
+}
+
+func (w *World) phoneOf(id device.ID) *Phone {
+	for _, p := range w.everyPhone() {
+		if p.id == id {
+			return p
+		}
+	}
+	return nil
+}
+
+// checkTalk lets every device write to everybody, and sees that everybody reads it and that a conversation settles on one
+// session when all began one at the same time.
+func (w *World) checkTalk() error {
+	if _, err := w.talk(); err != nil {
+		return err
+	}
+	if w.Choose("do sessions settle", 2) == 0 {
+		return nil
+	}
+	w.now = w.now.Add(w.policy.MaxAge)
+	if _, err := w.talk(); err != nil {
+		return err
+	}
+	used, err := w.talk()
+	for conversation, sessions := range used {
+		if len(sessions) > 1 {
+			return fmt.Errorf("the devices of conversation %s use %d sessions", conversation, len(sessions))
+		}
+	}
+	return err
+}
+
+// talk lets every device write to everybody, all at once, and returns the sessions that they used by conversation.
+func (w *World) talk() (map[device.Hash]map[session.Prefix]bool, error) {
+	from := len(w.ledger.messages)
+	if err := w.each(w.writeToAll); err != nil {
+		return nil, err
+	}
+	if err := w.settle(); err != nil {
+		return nil, err
+	}
+	used := map[device.Hash]map[session.Prefix]bool{}
+	for _, t := range w.ledger.messages[from:] {
+		if err := w.checkArrived(t); err != nil {
+			return nil, err
+		}
+		if used[t.conversation] == nil {
+			used[t.conversation] = map[session.Prefix]bool{}
+		}
+		for _, f := range t.forms {
+			used[t.conversation][f.session] = true
+		}
+	}
+	return used, nil
+}
+
+// writeToAll lets a phone write to everybody.
+func (w *World) writeToAll(p *Phone) error {
+	if !w.active(p.user.name, p.id) || w.frozen(p.user.name) {
+		return nil
+	}
+	for _, u := range w.users {
+		if w.frozen(u.name) {
+			continue
+		}
+		before := len(w.ledger.messages)
+		if err := p.write(u.name, w.body()); err != nil {
+			return err
+		}
+		if len(w.ledger.messages) == before {
+			return fmt.Errorf("%s cannot write to %s", p, u.name)
+		}
+	}
+	return nil
+}
+
+// checkArrived asks whether everybody read a message.
+func (w *World) checkArrived(t *text) error {
+	if len(t.forms) == 0 && !t.alone {
+		return fmt.Errorf("%s was not sealed", t)
+	}
+	for _, user := range members(t.user, t.peer) {
+		for _, d := range w.Server.Log(user).Active() {
+			if id := d.ID(); id != t.from && !t.read[id] {
+				return fmt.Errorf("%s did not read %s in peace", w.phoneOf(id), t)
+			}
+		}
+	}
+	return nil
+}

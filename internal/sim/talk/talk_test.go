@@ -1,0 +1,158 @@
+package talk_test
+
+import (
+	"flag"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"testing/cryptotest"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/sottokit/sotto/internal/sim"
+	"github.com/sottokit/sotto/internal/sim/talk"
+	"github.com/sottokit/sotto/session"
+)
+
+var steps = flag.Int("sim.steps", 0, "about how many steps each property takes; 0 for a few seconds' worth")
+var seed = flag.Int("sim.seed", 1, "")
+
+// life is how many steps a world lives for, on average.
+const life = 200
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	checks := 15
+	if *steps > 0 {
+		checks = max(1, *steps/life)
+	}
+	flags := map[string]string{"rapid.steps": fmt.Sprint(life), "rapid.checks": fmt.Sprint(checks)}
+	flag.Visit(func(f *flag.Flag) { delete(flags, f.Name) })
+	for name, value := range flags {
+		if err := flag.Set(name, value); err != nil {
+			panic(err)
+		}
+	}
+	os.Exit(m.Run())
+}
+
+// check makes worlds, lets things happen in them, each any number of times, and asks for peace in the end. All randomness is
+// drawn by rapid, that of keys too, so that a failing run can be repeated.
+func check(t *testing.T, happen func(w *talk.World) map[string]func() error) {
+	rapid.Check(t, func(rt *rapid.T) {
+		cryptotest.SetGlobalRandom(t, rapid.Uint64().Draw(rt, "keys"))
+		choose := func(what string, n int) int { return rapid.IntRange(0, n-1).Draw(rt, what) }
+		names := []string{"alice", "bob", "carol", "dave", "eve"}[:2+max(0, choose("users", 6)-2)]
+		policy := session.Policy{MaxMessages: 100, MaxAge: 7 * 24 * time.Hour}
+		if choose("short sessions", 2) == 1 {
+			policy = session.Policy{MaxMessages: 6, MaxAge: 24 * time.Hour}
+		}
+		w, err := talk.New(sim.Fate{Choose: choose, Trace: rt.Logf}, policy, names...)
+		if err != nil {
+			rt.Fatal(err)
+		}
+		actions := map[string]func(*rapid.T){}
+		for name, f := range happen(w) {
+			actions[name] = func(rt *rapid.T) {
+				if err := f(); err != nil {
+					rt.Fatal(err)
+				}
+			}
+		}
+		rt.Repeat(actions)
+		if err := w.Peace(); err != nil {
+			rt.Fatal(err)
+		}
+	})
+}
+
+func everyday(w *talk.World) map[string]func() error {
+	return map[string]func() error{
+		"write": w.Write, "write more": w.Write, "flush": w.Flush, "flush more": w.Flush, "read": w.Read, "read more": w.Read,
+		"sync": w.Sync, "upkeep": w.Upkeep, "wait": w.Wait, "devices": w.Devices, "mix": w.Relay.Mix,
+	}
+}
+
+func TestBadNetworkLosesNothing(t *testing.T) { check(t, everyday) }
+
+func TestCrashesLoseNothing(t *testing.T) {
+	check(t, func(w *talk.World) map[string]func() error {
+		actions := everyday(w)
+		actions["break"] = w.Break
+		return actions
+	})
+}
+
+func TestRestoredAndCopiedStoresAreNoticed(t *testing.T) {
+	check(t, func(w *talk.World) map[string]func() error {
+		actions := everyday(w)
+		actions["break"], actions["restore"], actions["clone"] = w.Break, w.Restore, w.Clone
+		return actions
+	})
+}
+
+func TestLyingServerMovesNobody(t *testing.T) {
+	check(t, func(w *talk.World) map[string]func() error {
+		w.Lie()
+		actions := everyday(w)
+		actions["break"] = w.Break
+		return actions
+	})
+}
+
+// The world is worth its time only if what it is for does happen in it.
+func TestEverythingHappensNowAndThen(t *testing.T) {
+	missing := map[string]bool{
+		"lost: message": true, "lost: envelope": true, "lost: log": true, "lost: key": true, "the relay loses": true,
+		"once more": true, "altered": true, "hides the end": true, "parts the log": true,
+		"power of": true, "crashes before Delivered": true, "off the network": true, "again: true": true, "seen before": true,
+		"is put back to": true, "notices: restored": true, "is copied": true, "restored from an old copy": true,
+		"admits": true, "revokes": true, "notices: overtaken": true, "notices: device-added": true, "notices: device-revoked": true, "device was revoked": true, "not for this device": true,
+		"too far ahead": true, "not known here": true, "asks for a session": true, "asks everybody": true,
+		"out of what was held": true, "renews its messaging key": true, "closes session": true, "was sealed again": true,
+		"is used up": true, "is too old": true, "nobody has session": true,
+	}
+	random := rand.New(rand.NewPCG(uint64(*seed), 2))
+	f := sim.Fate{
+		Choose: func(_ string, n int) int { return random.IntN(n) },
+		Trace: func(format string, args ...any) {
+			line := fmt.Sprintf(format, args...)
+			t.Log(line)
+			for what := range missing {
+				if strings.Contains(line, what) {
+					delete(missing, what)
+				}
+			}
+		},
+	}
+	for world := range 100 {
+		cryptotest.SetGlobalRandom(t, uint64(world))
+		w, err := talk.New(f, session.Policy{MaxMessages: 6, MaxAge: 24 * time.Hour}, "alice", "bob")
+		if err != nil {
+			t.Fatal(err)
+		}
+		actions := everyday(w)
+		actions["break"], actions["restore"], actions["clone"] = w.Break, w.Restore, w.Clone
+		names := slices.Sorted(maps.Keys(actions))
+		if world%4 == 3 {
+			w.Lie()
+		}
+		for range life {
+			if err := actions[names[random.IntN(len(names))]](); err != nil {
+				t.Fatalf("world %d: %v", world, err)
+			}
+		}
+		if err := w.Peace(); err != nil {
+			t.Fatalf("world %d: %v", world, err)
+		}
+		if len(missing) == 0 {
+			return
+		}
+	}
+	t.Errorf("never happened: %v", missing)
+}
