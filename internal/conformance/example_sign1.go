@@ -25,7 +25,7 @@ type recorder struct {
 }
 
 func (r *recorder) Verify(content, sig []byte) error {
-	r.toBeSigned = content
+	r.toBeSigned = bytes.Clone(content) // it is wiped afterwards
 	return r.Verifier.Verify(content, sig)
 }
 
