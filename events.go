@@ -103,12 +103,14 @@ func (e *Event) bytes() ([]byte, error) {
 	return wire.Marshal(f)
 }
 
-// noticeID names a notice: number i of the transaction that brought the directory to a version.
-func (e *Event) noticeID(version uint64, i int) [32]byte {
-	b := wire.AppendText(wire.AppendHead(nil, wire.MajorArray, 5), string(e.Kind))
+// noticeID names a notice: number i of the transaction that brought the directory to a version and this device's messaging
+// key to a generation, one of which moves with every notice.
+func (e *Event) noticeID(version, gen uint64, i int) [32]byte {
+	b := wire.AppendText(wire.AppendHead(nil, wire.MajorArray, 6), string(e.Kind))
 	b = wire.AppendText(b, e.User)
 	b = wire.AppendBytes(b, e.Device[:])
 	b = wire.AppendHead(b, wire.MajorUint, version)
+	b = wire.AppendHead(b, wire.MajorUint, gen)
 	return sha256.Sum256(wire.AppendHead(b, wire.MajorUint, uint64(i)))
 }
 

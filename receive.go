@@ -323,11 +323,15 @@ func (b *batch) keepNotices(v *view) error {
 	if err != nil {
 		return err
 	}
+	keys, err := v.keys()
+	if err != nil {
+		return err
+	}
 	b.notices = append(b.notices, v.notices...)
 	for i := range b.notices {
 		e := &b.notices[i]
 		if e.ID == (queue.ID{}) {
-			e.ID = e.noticeID(version, i)
+			e.ID = e.noticeID(version, keys.Generation(), i)
 		}
 		fields, err := e.bytes()
 		if err != nil {
