@@ -137,8 +137,11 @@ func (w *World) Restore() error {
 	return p.restore(1 + w.Choose("how far back", 1<<w.Choose("scale", 7)))
 }
 
-// maxPhones bounds the phones of a user.
-const maxPhones = 4
+// How many phones a user has at most: at a time, and in a life.
+const (
+	maxPhones = 4
+	maxBought = 8
+)
 
 // Devices lets a phone take another one into the log of its user, or revoke one.
 func (w *World) Devices() error {
@@ -154,7 +157,7 @@ func (w *World) Devices() error {
 		return nil
 	}
 	if w.Choose("revoke", 3) != 1 {
-		if len(p.user.phones) == maxPhones {
+		if len(w.Server.Log(p.user.name).Active()) >= maxPhones || len(p.user.phones) >= maxBought {
 			return nil
 		}
 		return w.join(p)
@@ -174,36 +177,24 @@ func (w *World) Devices() error {
 // not in the log yet.
 var signing = []fault.Code{fault.Misuse, fault.RevokedDevice, fault.UntrustedSigner, fault.OverLimit}
 
-// Clone copies a phone that goes on beside the copy, or ends one.
+// Clone copies a phone that goes on beside the copy, or ends a copy.
 func (w *World) Clone() error {
 	p := w.phoneChosen()
-	for _, c := range p.user.phones {
-		if c.id == p.id && c != p && !c.gone {
-			return w.end(c, p)
-		}
+	if p.copy {
+		p.end()
+		return nil
 	}
-	if w.Choose("copy it", 4) != 1 {
+	if w.ledger.doubled[p.id] || w.Choose("copy it", 4) != 1 {
 		return nil
 	}
 	w.Trace("%s is copied", p)
-	_, err := p.copied()
-	return err
+	return p.copied()
 }
 
-// end turns one of two phones off for ever that are one device.
-func (w *World) end(c, p *Phone) error {
-	if c.copy == p.copy {
-		return nil
-	}
-	if !c.copy {
-		c, p = p, c
-	}
-	w.Trace("%s ends", c)
-	c.off()
-	c.gone = true
-	w.ledger.single(c)
-	if err := p.Start(); err != nil || !p.on() {
-		return err
-	}
-	return nil
+// end turns a copy off for ever.
+func (p *Phone) end() {
+	p.w.Trace("%s ends", p)
+	p.off()
+	p.gone = true
+	p.w.ledger.single(p)
 }

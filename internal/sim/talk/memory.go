@@ -4,13 +4,53 @@ import (
 	"bytes"
 	"fmt"
 	"maps"
+	"slices"
 
 	"github.com/sottokit/sotto"
 	"github.com/sottokit/sotto/device"
+	"github.com/sottokit/sotto/session"
 )
 
-// What an app knows of its own store, so that it can be held against it: generations say which commit it was, for when the
-// disk is put back.
+// memory is what the app on a phone remembers, and what must be known to hold its store against it, whatever becomes of the
+// store. Numbers are generations: they say which commit it was, for when the disk is put back.
+type memory struct {
+	unsure   []*text                 // it is not known whether Seal worked
+	sent     []*sent                 // messages of this phone
+	got      map[[32]byte]*got       // messages and notices that were handed out, by ID
+	taken    map[*form]int           // messages that the store may have and that were not handed out yet
+	maybe    map[[32]byte]int        // what a Receive that failed may have handed out
+	doubtful int                     // of such a Receive since the start, 0 for none
+	acking   []sotto.Event           // Ack of these failed and may have become durable
+	ackedAt  int                     // of that
+	revoked  map[device.ID]int       // devices that it knows to be revoked
+	retired  map[session.Prefix]bool // sessions that were open when it noticed that it was put back
+	behind   bool                    // the server shows a newer messaging key than the store had when it was put back
+}
+
+func newMemory() memory {
+	return memory{
+		got: map[[32]byte]*got{}, taken: map[*form]int{}, maybe: map[[32]byte]int{}, revoked: map[device.ID]int{},
+		retired: map[session.Prefix]bool{},
+	}
+}
+
+// clone is the memory of a phone that was copied. What the server shows the other one is for the other one to notice.
+func (m *memory) clone() memory {
+	c := *m
+	c.unsure, c.sent, c.got, c.behind = slices.Clone(m.unsure), nil, map[[32]byte]*got{}, false
+	c.taken, c.maybe = maps.Clone(m.taken), maps.Clone(m.maybe)
+	c.revoked, c.retired = maps.Clone(m.revoked), maps.Clone(m.retired)
+	for id, g := range m.got {
+		same := *g
+		c.got[id] = &same
+	}
+	for _, s := range m.sent {
+		same := *s
+		same.left = maps.Clone(s.left)
+		c.sent = append(c.sent, &same)
+	}
+	return c
+}
 
 // sent is a message that the phone sealed.
 type sent struct {
@@ -139,14 +179,15 @@ func (p *Phone) rereadOne(e *sotto.Event) error {
 	g, known := p.got[e.ID]
 	_, maybe := p.maybe[e.ID]
 	notice := e.Kind != sotto.KindMessage
+	anew := notice && p.doubtful > 0 // the same may have happened once more
 	switch {
 	case !e.Again:
 		return fmt.Errorf("not marked as given out again")
-	case known && g.acked > 0:
+	case known && g.acked > 0 && !anew:
 		return fmt.Errorf("it was acknowledged")
 	case known && !same(&g.event, e):
 		return fmt.Errorf("another one than before")
-	case !known && !maybe && (!notice || p.doubtful == 0):
+	case !known && !maybe && !anew:
 		return fmt.Errorf("it never came")
 	}
 	if notice {
@@ -174,6 +215,7 @@ func (p *Phone) note(e *sotto.Event) {
 
 // same reports whether two events are one, given out twice.
 func same(a, b *sotto.Event) bool {
-	return a.Message == b.Message && a.Conversation == b.Conversation && a.User == b.User && a.Device == b.Device &&
-		a.Type == b.Type && bytes.Equal(a.Body, b.Body) && max(0, a.Sent.Unix()) == max(0, b.Sent.Unix()) && a.Counter == b.Counter && a.Skipped == b.Skipped
+	return a.Kind == b.Kind && a.Why == b.Why && a.Message == b.Message && a.Conversation == b.Conversation &&
+		a.User == b.User && a.Device == b.Device && a.Type == b.Type && bytes.Equal(a.Body, b.Body) && a.Sent.Equal(b.Sent) &&
+		a.Counter == b.Counter && a.Skipped == b.Skipped
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/sottokit/sotto/device"
+	"github.com/sottokit/sotto/internal/sim"
 	"github.com/sottokit/sotto/session"
 )
 
@@ -16,10 +17,12 @@ func (w *World) Peace() error {
 	w.Server.Evil, w.Relay.Lies, w.Relay.calm = false, false, true
 	for _, p := range w.everyPhone() {
 		p.offline = false
+		p.disk.Cut(sim.PowerOn)
+		if err := p.Start(); err != nil {
+			return err
+		}
 		if p.copy {
-			if err := w.end(p, w.original(p)); err != nil {
-				return err
-			}
+			p.end()
 		}
 	}
 	open, err := w.openSessions()
@@ -38,24 +41,11 @@ func (w *World) Peace() error {
 	return w.checkTalk()
 }
 
-// original is the phone that another one is a copy of.
-func (w *World) original(c *Phone) *Phone {
-	for _, p := range c.user.phones {
-		if p.id == c.id && !p.copy {
-			return p
-		}
-	}
-	return nil
-}
-
-// openSessions are those that a phone holds and does not close yet. What belongs to another one, and whose envelope was lost,
-// is lost.
+// openSessions are those that a phone holds and does not close yet. What belongs to any other one is lost for a device that
+// did not get its envelope.
 func (w *World) openSessions() (map[string]bool, error) {
 	open := map[string]bool{}
 	err := w.each(func(p *Phone) error {
-		if err := p.Start(); err != nil || !p.on() {
-			return fmt.Errorf("%s does not start: %w", p, err)
-		}
 		if !w.active(p.user.name, p.id) {
 			return nil
 		}
@@ -81,9 +71,6 @@ func (w *World) settle() error {
 	var noise error
 	for i := range maxRounds {
 		err := w.each(func(p *Phone) error {
-			if err := p.Start(); err != nil {
-				return err
-			}
 			return errors.Join(p.flush(), p.drain(), p.upkeep(), p.flush())
 		})
 		if err == nil && i%2 == 0 {
@@ -184,87 +171,6 @@ func (w *World) phoneOf(id device.ID) *Phone {
 	for _, p := range w.everyPhone() {
 		if p.id == id {
 			return p
-		}
-	}
-	return nil
-}
-
-// checkTalk lets every device write to everybody, and sees that everybody reads it and that a conversation settles on one
-// session when all began one at the same time.
-func (w *World) checkTalk() error {
-	if _, err := w.talk(); err != nil {
-		return err
-	}
-	if w.Choose("do sessions settle", 2) == 0 {
-		return nil
-	}
-	w.now = w.now.Add(w.policy.MaxAge)
-	if _, err := w.talk(); err != nil {
-		return err
-	}
-	used, err := w.talk()
-	for conversation, sessions := range used {
-		if len(sessions) > 1 {
-			return fmt.Errorf("the devices of conversation %s use %d sessions", conversation, len(sessions))
-		}
-	}
-	return err
-}
-
-// talk lets every device write to everybody, all at once, and returns the sessions that they used by conversation.
-func (w *World) talk() (map[device.Hash]map[session.Prefix]bool, error) {
-	from := len(w.ledger.messages)
-	if err := w.each(w.writeToAll); err != nil {
-		return nil, err
-	}
-	if err := w.settle(); err != nil {
-		return nil, err
-	}
-	used := map[device.Hash]map[session.Prefix]bool{}
-	for _, t := range w.ledger.messages[from:] {
-		if err := w.checkArrived(t); err != nil {
-			return nil, err
-		}
-		if used[t.conversation] == nil {
-			used[t.conversation] = map[session.Prefix]bool{}
-		}
-		for _, f := range t.forms {
-			used[t.conversation][f.session] = true
-		}
-	}
-	return used, nil
-}
-
-// writeToAll lets a phone write to everybody.
-func (w *World) writeToAll(p *Phone) error {
-	if !w.active(p.user.name, p.id) || w.frozen(p.user.name) {
-		return nil
-	}
-	for _, u := range w.users {
-		if w.frozen(u.name) {
-			continue
-		}
-		before := len(w.ledger.messages)
-		if err := p.write(u.name, w.body()); err != nil {
-			return err
-		}
-		if len(w.ledger.messages) == before {
-			return fmt.Errorf("%s cannot write to %s", p, u.name)
-		}
-	}
-	return nil
-}
-
-// checkArrived asks whether everybody read a message.
-func (w *World) checkArrived(t *text) error {
-	if len(t.forms) == 0 && !t.alone {
-		return fmt.Errorf("%s was not sealed", t)
-	}
-	for _, user := range members(t.user, t.peer) {
-		for _, d := range w.Server.Log(user).Active() {
-			if id := d.ID(); id != t.from && !t.read[id] {
-				return fmt.Errorf("%s did not read %s in peace", w.phoneOf(id), t)
-			}
 		}
 	}
 	return nil

@@ -3,7 +3,6 @@ package talk
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"time"
 
 	"github.com/sottokit/sotto"
@@ -12,7 +11,6 @@ import (
 	"github.com/sottokit/sotto/fault"
 	"github.com/sottokit/sotto/internal/sim"
 	"github.com/sottokit/sotto/mk/lockbox"
-	"github.com/sottokit/sotto/session"
 )
 
 // Phone is a device that runs an app as it should be: it seals again what it is not sure about, acknowledges what it has
@@ -28,20 +26,9 @@ type Phone struct {
 	copy    bool // of another phone
 	gone    bool // it is off for ever
 
-	// What the app remembers, and what the ledger wants to know, whatever becomes of the store. Numbers are generations.
-	unsure   []*text                 // it is not known whether Seal worked
-	sent     []*sent                 // messages of this phone
-	got      map[[32]byte]*got       // messages and notices that were handed out, by ID
-	taken    map[*form]int           // messages that left the queue of the server and were not handed out yet
-	maybe    map[[32]byte]int        // what a Receive that failed may have handed out
-	doubtful int                     // of such a Receive since the start, 0 for none
-	acking   []sotto.Event           // Ack of these failed and may have become durable
-	ackedAt  int                     // of that
-	revoked  map[device.ID]int       // devices that it knows to be revoked
-	retired  map[session.Prefix]bool // sessions that were open when it noticed that it was put back
-	behind   bool                    // the server shows a newer messaging key than the store had when it was put back
+	memory
 
-	// What is in memory.
+	// What is gone when it is off.
 	account  *sotto.Account    // nil when it is off
 	unacked  []sotto.Event     // handed out, and not acknowledged
 	givenKey map[[32]byte]bool // device-keys that were fetched since the start
@@ -57,11 +44,10 @@ func (w *World) newPhone(u *user) (*Phone, error) {
 		return nil, err
 	}
 	w.bought++
-	p := &Phone{
-		w: w, user: u, name: fmt.Sprintf("%s/%d", u.name, w.bought), disk: sim.NewDisk(), secret: lockbox.Wrapped(key),
-		got: map[[32]byte]*got{}, taken: map[*form]int{}, maybe: map[[32]byte]int{}, revoked: map[device.ID]int{}, retired: map[session.Prefix]bool{},
-	}
-	return p, nil
+	name := fmt.Sprintf("%s/%d", u.name, w.bought)
+	return &Phone{
+		w: w, user: u, name: name, disk: sim.NewDisk(), secret: lockbox.Wrapped(key), memory: newMemory(),
+	}, nil
 }
 
 // found makes the account of a user.
@@ -214,31 +200,16 @@ func (p *Phone) compareKeys() error {
 }
 
 // copied is a second phone on a copy of the disk, like a virtual machine that was copied while it was off.
-func (p *Phone) copied() (*Phone, error) {
+func (p *Phone) copied() error {
 	disk, err := p.disk.Copy()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	c := &Phone{
 		w: p.w, user: p.user, name: p.name + " (copy)", id: p.id, disk: disk, secret: p.secret, copy: true,
-		got: map[[32]byte]*got{}, taken: map[*form]int{}, maybe: map[[32]byte]int{}, revoked: map[device.ID]int{}, retired: map[session.Prefix]bool{},
+		memory: p.memory.clone(),
 	}
-	for id, g := range p.got {
-		same := *g
-		c.got[id] = &same
-	}
-	for _, s := range p.sent {
-		same := *s
-		same.left = maps.Clone(s.left)
-		c.sent = append(c.sent, &same)
-	}
-	maps.Copy(c.maybe, p.maybe)
-	maps.Copy(c.taken, p.taken)
-	maps.Copy(c.revoked, p.revoked)
-	maps.Copy(c.retired, p.retired)
-	c.acking, c.ackedAt, c.doubtful = p.acking, p.ackedAt, p.doubtful
-	c.unsure = append(c.unsure, p.unsure...)
 	p.user.phones = append(p.user.phones, c)
 	p.w.ledger.copied(p.id)
-	return c, c.Start()
+	return c.Start()
 }
