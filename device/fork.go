@@ -97,3 +97,13 @@ func (l *Log) recoversSince(n uint64, k *cose.Verifier) (all, byK int) {
 func (l *Log) replacedSince(n uint64) bool {
 	return l.HasRecovery() && l.recovery[len(l.recovery)-1].seq >= n
 }
+
+// Recovered reports whether the recovery key has signed since an earlier state of the log, or since another branch of it:
+// every device of that time is gone then.
+func (l *Log) Recovered(before *Log) bool {
+	if l.Holds(before.Pin()) != nil {
+		return true // only the recovery key leads from one branch to another
+	}
+	n := len(l.recovers)
+	return n > 0 && l.recovers[n-1].seq > before.Pin().Seq
+}
