@@ -2,11 +2,13 @@ package sotto
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/sottokit/sotto/device"
 	"github.com/sottokit/sotto/fault"
 	"github.com/sottokit/sotto/internal/directory"
+	"github.com/sottokit/sotto/trust"
 )
 
 // Contact is a user whose log is pinned, the own one included.
@@ -36,9 +38,11 @@ func (c *Contact) Root() device.Hash {
 // Trust verifies the whole log of a user, as the server has it, and pins it: first contact is trust on first use, until
 // people compare their numbers. Envelopes that waited for this log come out of the next Receive, which may be empty.
 //
-// The log of somebody who is pinned already is held against the pin: fewer entries are fault.Rollback, another first one is
-// fault.IdentityChanged, a second branch is fault.LogFork, and nothing is sent to that user until a recovery decides it.
-// What it has more than the pin goes to Receive, which tells what changed.
+// The log of somebody who is pinned already is held against the pin. Fewer entries are fault.Rollback, another first one is
+// fault.IdentityChanged, a second branch is fault.LogFork, and an entry that none of the user's devices signed is
+// fault.UntrustedSigner. Each of them takes a verified mark away and nothing is sealed to the user until Acknowledge; a notice
+// says so (KindIdentity). So give it what the server has now: a copy from before the last Receive looks like a rollback. What
+// the log has more than the pin goes to Receive, which tells what changed.
 func (a *Account) Trust(ctx context.Context, user string, log [][]byte) (*Contact, error) {
 	var c *Contact
 	err := a.retry(func() error {
@@ -46,35 +50,84 @@ func (a *Account) Trust(ctx context.Context, user string, log [][]byte) (*Contac
 		if err != nil {
 			return err
 		}
-		var base *device.Log
 		if u != nil {
-			base = u.Log
+			c = &Contact{account: a, user: user, root: u.Root()}
+			return a.compare(ctx, u, log)
 		}
-		g, failed := directory.Grow(user, base, 0, log)
-		if g == nil {
-			return failed
-		}
-		if base != nil && len(log) == 0 {
-			return fmt.Errorf("sotto: log of %q without entries: %w", user, fault.Rollback)
-		}
-		if base == nil && user == a.user {
+		if user == a.user {
 			return fmt.Errorf("sotto: the own log goes to Receive: %w", fault.Misuse)
 		}
-		if base == nil || g.Forks() {
-			err = a.update(ctx, func(v *view) error {
-				_, err := v.grow(g)
-				return err
-			})
+		g, err := directory.Grow(user, nil, 0, log)
+		if err != nil {
+			return err
 		}
-		if err == nil {
-			err = failed
-		}
-		if err == nil {
-			c = &Contact{account: a, user: user, root: g.Log.Pin().Root}
-		}
-		return err
+		c = &Contact{account: a, user: user, root: g.Log.Pin().Root}
+		return a.update(ctx, func(v *view) error {
+			_, err := v.grow(g)
+			return err
+		})
 	})
-	return c, err
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// compare holds the server's copy of a log against the pinned one.
+func (a *Account) compare(ctx context.Context, u *directory.User, log [][]byte) error {
+	g, failed := directory.Grow(u.Name, u.Log, 0, log)
+	var e trust.Event
+	switch {
+	case g.Forks():
+		e = trust.Forked
+	case failed == nil && len(log) > 0:
+		return nil
+	case failed == nil || errors.Is(failed, fault.Rollback) && uint64(len(log)) <= u.Log.Pin().Seq:
+		e, failed = trust.RolledBack, fmt.Errorf("sotto: log of %q ends before the pinned one: %w", u.Name, fault.Rollback)
+	case errors.Is(failed, fault.IdentityChanged):
+		e = trust.Reset
+	case errors.Is(failed, fault.UntrustedSigner), errors.Is(failed, fault.RevokedDevice):
+		e = trust.Unsigned
+	default:
+		return failed
+	}
+	if u.Name == a.user && e != trust.Forked { // the own devices know better than any server
+		return failed
+	}
+	_, broken := device.Verify(u.Name, log) // another log is kept, for people to choose, only when it holds by itself
+	err := a.update(ctx, func(v *view) error {
+		now, err := v.users.User(v.tx, u.Name)
+		if err != nil || now.Log.Pin() != u.Log.Pin() {
+			return errors.Join(err, errStale)
+		}
+		if broken == nil && (e == trust.Reset || e == trust.Forked) {
+			if err := directory.Offer(v.tx, u.Name, log); err != nil {
+				return err
+			}
+		}
+		if e == trust.Forked {
+			_, err = v.grow(g)
+		} else {
+			var c *directory.Change
+			if c, err = v.users.See(v.tx, u.Name, e); err == nil {
+				v.notices = append(v.notices, identityNotices(u.Name, c)...)
+			}
+		}
+		if err != nil {
+			return err
+		}
+		return v.keepNotices()
+	})
+	if err != nil {
+		return err
+	}
+	return failed
+}
+
+// Former keeps the log of an identity of a contact that is not the pinned one, because a group names it (Need.Root): what
+// that identity signed in the group can be verified then. Nothing is ever sealed to it.
+func (a *Account) Former(ctx context.Context, user string, log [][]byte) error {
+	return a.update(ctx, func(v *view) error { return v.users.Former(v.tx, user, log) })
 }
 
 // Contact returns somebody who is pinned, fault.UntrustedSigner for somebody who is not. Oneself is a contact, too.

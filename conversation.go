@@ -2,7 +2,6 @@ package sotto
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/sottokit/sotto/device"
@@ -16,7 +15,29 @@ import (
 type Conversation struct {
 	_       [0]func()
 	account *Account
-	place   *session.Conversation
+	place   place
+}
+
+// place is where a conversation is: that of one or two users follows from who they are, the members of a group are those of
+// its newest entry.
+type place struct {
+	direct *session.Conversation
+	group  device.Hash
+}
+
+func (p place) id() device.Hash {
+	if p.direct != nil {
+		return p.direct.ID
+	}
+	return p.group
+}
+
+// at is the conversation as the next message is sealed in it.
+func (p place) at(v *view) (*session.Conversation, error) {
+	if p.direct != nil {
+		return p.direct, nil
+	}
+	return v.groupPlace(p.group)
 }
 
 // Direct returns the conversation with a contact; with Self it is the notes. Nothing is stored: it follows from who the two
@@ -25,19 +46,19 @@ func (a *Account) Direct(ctx context.Context, c *Contact) (*Conversation, error)
 	if a == nil || c == nil || c.account != a {
 		return nil, fmt.Errorf("sotto: no contact of this account: %w", fault.Misuse)
 	}
-	var place *session.Conversation
+	var where place
 	err := a.view(ctx, func(v *view) (err error) {
 		me, err := v.me()
 		if err != nil {
 			return err
 		}
-		place, err = direct(member(me), session.Member{User: c.user, Root: c.root})
+		where.direct, err = direct(member(me), session.Member{User: c.user, Root: c.root})
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &Conversation{account: a, place: place}, nil
+	return &Conversation{account: a, place: where}, nil
 }
 
 // direct is the conversation of one or two users.
@@ -52,10 +73,10 @@ func member(u *directory.User) session.Member { return session.Member{User: u.Na
 
 // ID returns the conversation's ID, the same on all devices of both users.
 func (c *Conversation) ID() device.Hash {
-	if c == nil || c.place == nil {
+	if c == nil {
 		return device.Hash{}
 	}
-	return c.place.ID
+	return c.place.id()
 }
 
 // Member is a device that gets the messages of a conversation.
@@ -64,9 +85,12 @@ type Member struct {
 	Device device.ID
 	HasKey bool // it published a messaging key; otherwise it is left out, until it did
 	Stale  bool // its key is over 30 days old: it was away for long, or somebody hides its newer keys
+	Suite  device.Suite
+	Left   fault.Code // of a member of a group to whom nothing is sealed now: why; else 0
 }
 
-// Devices returns every device of every member as it is now: whoever can read the next message.
+// Devices returns every device of every member as it is now: whoever can read the next message. Those of a member of a group
+// to whom nothing is sealed now, and why, are among them. The errors are those of Seal.
 func (c *Conversation) Devices(ctx context.Context) ([]Member, error) {
 	if c == nil || c.account == nil {
 		return nil, errNoConversation
@@ -74,17 +98,19 @@ func (c *Conversation) Devices(ctx context.Context) ([]Member, error) {
 	var all []Member
 	err := c.account.view(ctx, func(v *view) error {
 		all = nil
-		logs, err := v.members(c.place)
+		w, err := v.crew(c.place)
 		if err != nil {
 			return err
 		}
-		for _, m := range c.place.Members {
-			for _, r := range logs[m.User].Active() {
-				key, err := directory.Key(v.tx, logs[m.User], r.ID())
+		for _, m := range w.place.Members {
+			for _, r := range w.logs[m.User].Active() {
+				key, err := directory.Key(v.tx, w.logs[m.User], r.ID())
 				if err != nil {
 					return err
 				}
-				all = append(all, Member{m.User, r.ID(), key != nil, key != nil && key.Stale(v.now())})
+				all = append(all, Member{
+					m.User, r.ID(), key != nil, key != nil && key.Stale(v.now()), r.Suite(), w.without[m.User],
+				})
 			}
 		}
 		return nil
@@ -93,64 +119,4 @@ func (c *Conversation) Devices(ctx context.Context) ([]Member, error) {
 		return nil, err
 	}
 	return all, nil
-}
-
-// members returns the logs of all members. One who is not pinned is fault.IdentityChanged.
-func (v *view) members(c *session.Conversation) (session.Logs, error) {
-	logs := session.Logs{}
-	for _, m := range c.Members {
-		u, err := v.users.User(v.tx, m.User)
-		if err != nil {
-			return nil, err
-		}
-		if u == nil {
-			return nil, fmt.Errorf("sotto: conversation with somebody who is no contact: %w", fault.IdentityChanged)
-		}
-		logs[m.User] = u.Log
-	}
-	return logs, nil
-}
-
-// writable returns the members' logs if nothing keeps this device from writing: it is in its own log, no log has forked,
-// and no device of a member knows more of its log than is known here.
-func (v *view) writable(c *session.Conversation) (session.Logs, error) {
-	logs, err := v.members(c)
-	if err != nil {
-		return nil, err
-	}
-	for _, m := range c.Members {
-		u, err := v.users.User(v.tx, m.User)
-		if err != nil {
-			return nil, err
-		}
-		if u.Forked {
-			return nil, fmt.Errorf("sotto: the log of %q has forked: %w", m.User, fault.LogFork)
-		}
-		switch waits, err := directory.Waiting(v.tx, u.Log); {
-		case err != nil:
-			return nil, err
-		case waits:
-			return nil, fmt.Errorf("sotto: a device of %q knows a log entry that is not here, fetch it: %w", m.User, fault.TooFarAhead)
-		}
-	}
-	keys, err := v.keys()
-	if err != nil {
-		return nil, err
-	}
-	switch err := logs[v.Account.user].Standing(keys.Record().Cert()); {
-	case errors.Is(err, fault.RevokedDevice):
-		return nil, fmt.Errorf("sotto: this device: %w", err)
-	case err != nil:
-		return nil, errNotYet
-	}
-	return logs, nil
-}
-
-// roster is who reads the next message.
-func roster(c *session.Conversation, logs session.Logs) (*device.Roster, error) {
-	var all []*device.Log
-	for _, m := range c.Members {
-		all = append(all, logs[m.User])
-	}
-	return device.NewRoster(c.ID, c.Epoch, all...)
 }

@@ -6,8 +6,10 @@ import (
 
 	"github.com/sottokit/sotto/device"
 	"github.com/sottokit/sotto/fault"
+	"github.com/sottokit/sotto/group"
 	"github.com/sottokit/sotto/internal/queue"
 	"github.com/sottokit/sotto/internal/wire"
+	"github.com/sottokit/sotto/trust"
 )
 
 // Kind says what an event is about.
@@ -20,7 +22,14 @@ const (
 	KindLog           Kind = "log"            // log entries
 	KindKey           Kind = "key"            // a device-key
 	KindRequest       Kind = "request"        // a device asked for a session; the answer is in the outbox
+	KindGroup         Kind = "group"          // an entry of a group
+	KindHistory       Kind = "history"        // a member shared an earlier session of a group: bring its messages, they can be read now
+	KindMembers       Kind = "members"        // an entry of a group came to count (Change): who reads along has changed
+	KindJoined        Kind = "joined"         // this device knows another group
+	KindGroupForked   Kind = "group-forked"   // entries of a group contradict each other: it can be read, and its owner must decide
+	KindGroupEnded    Kind = "group-ended"    // its last manager has left, or its owner signed on two branches
 	KindUnknown       Kind = "unknown"        // nothing that is known here
+	KindIdentity      Kind = "identity"       // something happened to a contact's identity (Happened); Why tells what sealing to the contact fails with, 0 when it goes on
 	KindDeviceAdded   Kind = "device-added"   // the user of a contact, or the own one, has another device
 	KindDeviceRevoked Kind = "device-revoked" // or one less; it may be this one
 	KindDropped       Kind = "dropped"        // a message or envelope that was held (ID) made room for newer ones and must come again
@@ -46,7 +55,19 @@ type Event struct {
 	AlsoRead     []Reader // devices that were revoked since and can read this message
 	Again        bool     // given out before, not acknowledged yet
 	Why          fault.Code
-	Needs        []Need // what to fetch or send, so that this input can be used: see Needs for what is held
+	Suite        device.Suite // of KindSession and KindMessage: how it was sealed
+	Change       *Change      // of KindGroup and KindMembers
+	Happened     trust.Event  // of KindIdentity: docs/trust.md tells what each means
+	Needs        []Need       // what to fetch or send, so that this input can be used: see Needs for what is held
+}
+
+// Change is an entry of a group: what the actor (Event.User) did.
+type Change struct {
+	Op    group.Op
+	User  string // whom it is about; "" for group.OpResolve
+	Role  group.Role
+	Epoch uint64      // the number of the entry
+	Entry device.Hash // its hash
 }
 
 // Reader is a device of a user.
@@ -59,9 +80,11 @@ type Reader struct {
 type Need struct {
 	LogOf   string // fetch this user's log from entry FromSeq on and give it to Receive; for a user who is not a contact yet, all of it to Trust
 	FromSeq uint64
-	KeysOf  string   // fetch the device-keys of this user's devices and give them to Receive
-	Request []byte   // send this to devices of whoever the server says the message came from, or of all contacts; own ones may answer, too
-	For     [32]byte // ID of an input that is held for it, so that the app finds who sent that
+	Root    *device.Hash // of LogOf: an identity that is not the pinned one; all of its log goes to Former. nil else
+	GroupOf *device.Hash // fetch the chain of this group from entry FromSeq on, with what was rejected, and give it to Receive
+	KeysOf  string       // fetch the device-keys of this user's devices and give them to Receive
+	Request []byte       // send this to devices of whoever the server says the message came from, or of all contacts; own ones may answer, too
+	For     [32]byte     // ID of an input that is held for it, so that the app finds who sent that
 }
 
 // inputID names an input.
@@ -81,6 +104,9 @@ type eventFields struct {
 	AlsoRead     []reader    `cbor:"10,keyasint"`
 	Kind         string      `cbor:"11,keyasint"`
 	Why          uint64      `cbor:"12,keyasint"` // of a notice
+	Happened     uint64      `cbor:"13,keyasint,omitempty"`
+	Suite        uint64      `cbor:"14,keyasint,omitempty"`
+	Change       *change     `cbor:"15,keyasint,omitempty"`
 }
 
 // reader is a Reader as an array.
@@ -90,12 +116,26 @@ type reader struct {
 	Device device.ID
 }
 
+// change is a Change as an array.
+type change struct {
+	_     struct{} `cbor:",toarray"`
+	Op    uint64
+	User  string
+	Role  uint64
+	Epoch uint64
+	Entry device.Hash
+}
+
 const maxStoredEvent = 2 << 20
 
 func (e *Event) bytes() ([]byte, error) {
 	f := eventFields{
 		Conversation: e.Conversation, User: e.User, Device: e.Device, Message: e.Message, Sent: uint64(max(0, e.Sent.Unix())),
-		Type: e.Type, Body: e.Body, Counter: e.Counter, Skipped: e.Skipped, Kind: string(e.Kind), Why: uint64(e.Why),
+		Type: e.Type, Body: e.Body, Counter: e.Counter, Skipped: e.Skipped, Kind: string(e.Kind), Why: uint64(e.Why), Happened: uint64(e.Happened),
+	}
+	f.Suite = uint64(e.Suite)
+	if c := e.Change; c != nil {
+		f.Change = &change{Op: uint64(c.Op), User: c.User, Role: uint64(c.Role), Epoch: c.Epoch, Entry: c.Entry}
 	}
 	for _, r := range e.AlsoRead {
 		f.AlsoRead = append(f.AlsoRead, reader{User: r.User, Device: r.Device})
@@ -114,6 +154,13 @@ func (e *Event) noticeID(version, gen uint64, i int) [32]byte {
 	return sha256.Sum256(wire.AppendHead(b, wire.MajorUint, uint64(i)))
 }
 
+// named gives the notice of a group an ID: what it is about, and the newest entry.
+func (e Event) named(entry device.Hash) Event {
+	b := wire.AppendText(wire.AppendHead(nil, wire.MajorArray, 3), string(e.Kind))
+	e.ID = sha256.Sum256(wire.AppendBytes(wire.AppendBytes(b, e.Conversation[:]), entry[:]))
+	return e
+}
+
 // readEvent is an event of the inbox, which was given out before.
 func readEvent(id queue.ID, b []byte) (Event, error) {
 	var f eventFields
@@ -123,10 +170,14 @@ func readEvent(id queue.ID, b []byte) (Event, error) {
 	e := Event{
 		ID: id, Kind: Kind(f.Kind), Why: fault.Code(f.Why), Conversation: f.Conversation, User: f.User, Device: f.Device, Message: f.Message,
 		Type: f.Type, Body: f.Body, Counter: f.Counter, Skipped: f.Skipped,
-		Again: true,
+		Happened: trust.Event(f.Happened), Again: true,
 	}
 	if f.Sent > 0 {
 		e.Sent = time.Unix(int64(f.Sent), 0)
+	}
+	e.Suite = device.Suite(f.Suite)
+	if c := f.Change; c != nil {
+		e.Change = &Change{group.Op(c.Op), c.User, group.Role(c.Role), c.Epoch, c.Entry}
 	}
 	for _, r := range f.AlsoRead {
 		e.AlsoRead = append(e.AlsoRead, Reader{r.User, r.Device})

@@ -15,7 +15,7 @@ func (a *Account) Forget(ctx context.Context, c *Conversation) error {
 	}
 	return a.update(ctx, func(v *view) error {
 		err := v.each(messages, func(p *parcelFields) error {
-			if *p.Conversation != c.place.ID {
+			if *p.Conversation != c.place.id() {
 				return nil
 			}
 			return messages.Drop(v.tx, p.id())
@@ -25,7 +25,7 @@ func (a *Account) Forget(ctx context.Context, c *Conversation) error {
 		}
 		return inbox.Each(v.tx, func(id queue.ID, value []byte) error {
 			e, err := readEvent(id, value)
-			if err != nil || e.Kind != KindMessage || e.Conversation != c.place.ID {
+			if err != nil || e.Kind != KindMessage || e.Conversation != c.place.id() {
 				return err
 			}
 			return inbox.Drop(v.tx, id)

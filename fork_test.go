@@ -116,6 +116,8 @@ func TestARecoveryDecidesAFork(t *testing.T) {
 			}
 			alice.Restart()
 			receive(t, alice, winner.rotate(winner.keys))
+			wantBlocked(t, alice, "bob", fault.IdentityChanged)
+			acknowledge(t, alice, "bob")
 			_, parcels := sealText(t, alice, "bob", "decided")
 			if len(parcels) != 2 || len(parcels[1].To) != 1 || parcels[1].To[0] != winner.keys.Record().ID() {
 				t.Errorf("parcels %+v", parcels)
@@ -262,6 +264,8 @@ func TestAnotherRootIsAnotherIdentity(t *testing.T) {
 	// An envelope that only claims another root is of nobody who is known: anybody could have sealed it.
 	_, envelope := mallory.begin(mallory.keys, see(t, alice), start)
 	wantWhy(t, receive(t, alice, envelope)[0], fault.UntrustedSigner)
+	wantBlocked(t, alice, "bob", fault.IdentityChanged)
+	acknowledge(t, alice, "bob") // the one who is pinned, not the one whom the server showed
 	sealText(t, alice, "bob", "to the one who is pinned")
 	if c := must(alice.Contact(background, "bob")); c.Root() != bob.log.Pin().Root {
 		t.Error("the pin moved")
@@ -270,6 +274,22 @@ func TestAnotherRootIsAnotherIdentity(t *testing.T) {
 	receive(t, alice, entry)
 	_, err = alice.Trust(background, "bob", bob.entries[:1])
 	wantFault(t, err, fault.Rollback)
+	wantBlocked(t, alice, "bob", fault.Rollback)
+}
+
+// wantBlocked holds that nothing is sealed to a contact.
+func wantBlocked(t *testing.T, p *sottotest.Peer, user string, why fault.Code) {
+	t.Helper()
+	c := must(p.Direct(background, must(p.Contact(background, user))))
+	_, err := c.Seal(background, sotto.NewMessageID(), "", []byte("blocked"))
+	wantFault(t, err, why)
+}
+
+// acknowledge says that the user goes on with a contact as pinned.
+func acknowledge(t *testing.T, p *sottotest.Peer, user string) {
+	t.Helper()
+	c := must(p.Contact(background, user))
+	must(c.Acknowledge(background, must(c.Standing(background)).Pin))
 }
 
 // Two devices sign for one place; the server takes one.

@@ -3,6 +3,7 @@ module github.com/sottokit/sotto
 go 1.26.0
 
 require (
+	github.com/boombuler/barcode v1.1.0
 	github.com/cloudflare/circl v1.6.5
 	github.com/fxamacker/cbor/v2 v2.9.6
 	github.com/veraison/go-cose v1.3.0

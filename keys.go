@@ -116,8 +116,12 @@ func (v *view) rotate(k *device.Keys, l *device.Log, published []byte) error {
 
 // repairLeft seals sessions to a device that was left out of them.
 func (v *view) repairLeft(l *device.Log, m *device.MessagingKey) error {
-	if ready, err := v.upToDate(l.User()); err != nil || !ready {
-		return err // it goes on when the log has grown
+	u, err := v.users.User(v.tx, l.User())
+	if err != nil || u == nil {
+		return err
+	}
+	if why, err := v.blocked(u); err != nil || why != 0 {
+		return err // it goes on when the log has grown, or people have decided
 	}
 	name := leftName(m.Cert())
 	b, found, err := v.tx.Get(name)
@@ -143,15 +147,21 @@ func (v *view) repairLeft(l *device.Log, m *device.MessagingKey) error {
 	return nil
 }
 
-// upToDate reports whether the log of a user is all that is known of: no device of the user knows more, and it has not forked.
-// Before that nothing is sealed to the user's devices: one of them may have been revoked.
-func (v *view) upToDate(user string) (bool, error) {
-	u, err := v.users.User(v.tx, user)
-	if err != nil || u == nil || u.Forked {
-		return false, err
+// repairUser seals sessions to the devices of a user that were left out of them, as far as they have keys now.
+func (v *view) repairUser(l *device.Log) error {
+	for _, r := range l.Active() {
+		m, err := directory.Key(v.tx, l, r.ID())
+		if err != nil {
+			return err
+		}
+		if m == nil {
+			continue
+		}
+		if err := v.repairLeft(l, m); err != nil {
+			return err
+		}
 	}
-	waits, err := directory.Waiting(v.tx, u.Log)
-	return !waits, err
+	return nil
 }
 
 // leaveOut notes that a device has no key to seal a session to.

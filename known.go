@@ -18,6 +18,33 @@ type known struct {
 	state    [sha256.Size]byte // hash of the stored state that keys are of
 	retired  []*device.Keys    // replaced, or never committed
 	sessions map[session.ID]*session.Session
+	crews    map[device.Hash]knownCrew // by conversation
+}
+
+// knownCrew is who read the next message when the directory had a version.
+type knownCrew struct {
+	*crew
+	version uint64
+}
+
+// crewOf returns who reads the next message of a conversation, if nothing has changed since setCrew.
+func (k *known) crewOf(c *session.Conversation, version uint64) *crew {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	w := k.crews[c.ID]
+	if w.crew == nil || w.version != version || !c.SameState(w.place) {
+		return nil
+	}
+	return w.crew
+}
+
+func (k *known) setCrew(w *crew, version uint64) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.crews == nil {
+		k.crews = map[device.Hash]knownCrew{}
+	}
+	k.crews[w.place.ID] = knownCrew{w, version}
 }
 
 // keysOf returns the device's keys if those at hand are of the given state.

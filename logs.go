@@ -20,7 +20,10 @@ func (v *view) grow(g *directory.Growth) ([]Event, error) {
 	if err != nil || c == nil {
 		return nil, err
 	}
-	var events []Event
+	if g.Forks() {
+		return identityNotices(g.User, c), nil
+	}
+	events := identityNotices(g.User, c)
 	for _, id := range c.Added {
 		events = append(events, Event{Kind: KindDeviceAdded, User: g.User, Device: id})
 	}
@@ -40,16 +43,8 @@ func (v *view) grow(g *directory.Growth) ([]Event, error) {
 			return nil, err
 		}
 	}
-	for _, r := range g.Log.Active() { // some may have been left out until the log was up to date
-		m, err := directory.Key(v.tx, g.Log, r.ID())
-		if err != nil {
-			return nil, err
-		}
-		if m != nil {
-			if err := v.repairLeft(g.Log, m); err != nil {
-				return nil, err
-			}
-		}
+	if err := v.repairUser(g.Log); err != nil { // some may have been left out until the log was up to date
+		return nil, err
 	}
 	if g.User != v.Account.user {
 		return events, nil
@@ -101,7 +96,11 @@ func (v *view) keepStep(l *device.Log) ([]Event, error) {
 			if err != nil {
 				return err
 			}
-			if lost {
+			if !lost {
+				if err := v.announceEverywhere(); err != nil {
+					return err
+				}
+			} else {
 				e := Event{Kind: KindOvertaken, User: v.Account.user, Device: v.Account.device, Why: fault.StoreConflict}
 				events = append(events, e)
 			}

@@ -2,8 +2,11 @@ package sotto
 
 import (
 	"context"
+	"slices"
 
+	"github.com/sottokit/sotto/device"
 	"github.com/sottokit/sotto/internal/directory"
+	"github.com/sottokit/sotto/internal/groups"
 	"github.com/sottokit/sotto/internal/queue"
 	"github.com/sottokit/sotto/session"
 )
@@ -45,7 +48,11 @@ func (a *Account) Needs(ctx context.Context) ([]Need, error) {
 		}
 		return a.view(ctx, func(v *view) error {
 			more, err := v.needsOfUsers(seen)
-			all = append(needs, more...)
+			if err != nil {
+				return err
+			}
+			members, err := v.needsOfGroups(seen)
+			all = slices.Concat(needs, more, members)
 			return err
 		})
 	})
@@ -71,6 +78,38 @@ func (v *view) needsOfUsers(asked map[string]bool) ([]Need, error) {
 			needs = append(needs, Need{KeysOf: u.Name})
 		}
 		return err
+	})
+	return needs, err
+}
+
+// needsOfGroups returns the logs of members that are not here: without them nothing can be sealed in their groups.
+func (v *view) needsOfGroups(asked map[string]bool) ([]Need, error) {
+	var needs []Need
+	err := groups.Each(v.tx, func(id device.Hash) error {
+		g, err := v.group(id)
+		if err != nil {
+			return err
+		}
+		for _, m := range g.State.Members() {
+			l, err := v.users.Identity(v.tx, m.User, m.Root)
+			if err != nil {
+				return err
+			}
+			if l != nil || asked[m.User] {
+				continue
+			}
+			asked[m.User] = true
+			n := Need{LogOf: m.User}
+			u, err := v.users.User(v.tx, m.User)
+			if err != nil {
+				return err
+			}
+			if u != nil {
+				n.Root = &m.Root
+			}
+			needs = append(needs, n)
+		}
+		return nil
 	})
 	return needs, err
 }

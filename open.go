@@ -30,7 +30,7 @@ func Create(ctx context.Context, b store.Backend, user string, o *Options, secre
 	if err != nil {
 		return nil, err
 	}
-	keys, err := device.Generate(user, device.Classical, all.Now())
+	keys, err := device.Generate(user, all.suite(), all.Now())
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +60,7 @@ func Join(ctx context.Context, b store.Backend, user string, root device.Hash, o
 	if err != nil {
 		return nil, err
 	}
-	keys, err := device.Generate(user, device.Classical, all.Now())
+	keys, err := device.Generate(user, all.suite(), all.Now())
 	if err != nil {
 		return nil, err
 	}
@@ -168,5 +168,5 @@ func newAccount(ctx context.Context, b store.Backend, root *cose.Key, o Options)
 	if err != nil {
 		return nil, err
 	}
-	return &Account{redacted: secret.Redact("sotto.Account", root.ID()), now: o.Now, policy: o.Policy, backend: b, db: db}, nil
+	return &Account{redacted: secret.Redact("sotto.Account", root.ID()), now: o.Now, policy: o.Policy, hybrid: o.RequireHybrid, backend: b, db: db}, nil
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/sottokit/sotto/device"
+	"github.com/sottokit/sotto/internal/groups"
 	"github.com/sottokit/sotto/internal/queue"
 	"github.com/sottokit/sotto/internal/wire"
 	"github.com/sottokit/sotto/session"
@@ -22,6 +23,7 @@ const (
 	ParcelKey      ParcelKind = "key"      // this device's newest device-key, to the server
 	ParcelEnvelope ParcelKind = "envelope" // a session, to devices; a relay may cut it, see session.Strip
 	ParcelMessage  ParcelKind = "message"  // to devices
+	ParcelGroup    ParcelKind = "group"    // an entry for the chain of a group, to the server
 )
 
 // Parcel is something to be sent. Device IDs are random, and unique among honest users: a server that finds its queues by
@@ -96,7 +98,7 @@ func boxOf(k ParcelKind) queue.Queue {
 
 // Pending returns all parcels that are not delivered, byte for byte as they were made: what goes to the server and envelopes,
 // then messages, each oldest first. A log entry that this device signed comes first of all and stays until the own log that
-// comes back has it, or another one at its place. A message that waited for too long is left out until Upkeep has sealed it
+// comes back has it, or another one at its place; so does an entry of a group. A message that waited for too long is left out until Upkeep has sealed it
 // again.
 func (a *Account) Pending(ctx context.Context) ([]Parcel, error) {
 	var all []Parcel
@@ -108,6 +110,19 @@ func (a *Account) Pending(ctx context.Context) ([]Parcel, error) {
 		}
 		if entry := keys.Pending(); entry != nil {
 			all = append(all, Parcel{ID: sha256.Sum256(entry), Kind: ParcelLog, Data: entry})
+		}
+		err = groups.Each(v.tx, func(id device.Hash) error {
+			g, err := v.group(id)
+			if err != nil {
+				return err
+			}
+			for _, entry := range g.Pending {
+				all = append(all, Parcel{ID: sha256.Sum256(entry), Kind: ParcelGroup, Data: entry})
+			}
+			return nil
+		})
+		if err != nil {
+			return err
 		}
 		err = v.each(outbox, func(p *parcelFields) error {
 			all = append(all, p.parcel())

@@ -30,6 +30,8 @@ const MaxInput = 16 << 20
 // The error is about the store and the account only; then nothing has changed and no event is lost.
 func (a *Account) Receive(ctx context.Context, in ...[]byte) ([]Event, error) {
 	var events []Event
+	var shared map[session.Prefix]bool
+	due := false
 	err := a.retry(func() error {
 		b, err := a.prepare(ctx, in)
 		if err != nil {
@@ -39,11 +41,18 @@ func (a *Account) Receive(ctx context.Context, in ...[]byte) ([]Event, error) {
 		if err := a.update(ctx, b.apply); err != nil {
 			return err
 		}
-		events = b.events()
+		events, shared, due = b.events(), b.shared, b.due
 		return nil
 	})
 	if err != nil {
 		return nil, err
+	}
+	more, err := a.wakeShared(ctx, shared)
+	if err == nil {
+		events = append(events, more...)
+	} // else they are held, and come when they are brought again
+	if due {
+		_ = a.announce(ctx) // what it could not do is left to Upkeep: the events are there
 	}
 	return events, nil
 }
@@ -116,13 +125,19 @@ type batch struct {
 	version  uint64 // of the directory at the start
 	looked   bool   // at held envelopes
 	inputs   []*input
-	logs     session.Logs // as they are once this batch is applied
+	loaded   bool                        // held entries of groups, on the way
+	logs     session.Logs                // as they are once this batch is applied
+	headLogs map[session.ID]session.Logs // of the identities that a session names
+	groups   map[device.Hash]*groupWork
+	sorted   map[*input]bool // entries of groups that are among the work on a group
 	keys     *device.Keys
 	sessions map[session.Prefix][]*session.Session
 	accepted []*session.Session // by this batch
 	grown    []*input           // log entries, in the order in which they follow each other
 	asked    map[session.Prefix][]byte
+	shared   map[session.Prefix]bool // sessions of groups that a member has shared
 	notices  []Event
+	due      bool // sessions in groups, see announce
 }
 
 // prepare does everything about inputs that needs no transaction.
@@ -133,7 +148,8 @@ func (a *Account) prepare(ctx context.Context, in [][]byte) (*batch, error) {
 func (a *Account) newBatch(given int) *batch {
 	return &batch{
 		Account: a, given: given, logs: session.Logs{}, sessions: map[session.Prefix][]*session.Session{},
-		asked: map[session.Prefix][]byte{},
+		asked: map[session.Prefix][]byte{}, headLogs: map[session.ID]session.Logs{}, groups: map[device.Hash]*groupWork{},
+		sorted: map[*input]bool{}, shared: map[session.Prefix]bool{},
 	}
 }
 
@@ -143,7 +159,7 @@ func (b *batch) check(ctx context.Context, in [][]byte) (*batch, error) {
 		b.add(data, nil)
 	}
 	for _, step := range []func(ctx context.Context) error{
-		b.start, b.prepareLogs, b.prepareKeys, b.prepareEnvelopes, b.wake, b.prepareMessages,
+		b.start, b.prepareLogs, b.prepareGroups, b.prepareKeys, b.prepareEnvelopes, b.wake, b.prepareMessages,
 	} {
 		if err := step(ctx); err != nil {
 			b.drop()
@@ -177,7 +193,7 @@ func (b *batch) add(data []byte, held *queue.Queue) {
 	}
 	kinds := map[string]Kind{
 		wire.LabelDeviceLog: KindLog, wire.LabelDeviceKey: KindKey, wire.LabelEnvelope: KindSession,
-		wire.LabelMessage: KindMessage, wire.LabelSessionRequest: KindRequest,
+		wire.LabelMessage: KindMessage, wire.LabelSessionRequest: KindRequest, wire.LabelGroupState: KindGroup,
 	}
 	typ, err := typeOf(data)
 	kind, known := kinds[typ]
@@ -229,10 +245,10 @@ func (b *batch) of(k Kind) []*input {
 
 // start reads this device's keys and, if a log has grown since they were last looked at, the envelopes that wait for one.
 func (b *batch) start(ctx context.Context) error {
-	var held [][]byte
-	grows := len(b.of(KindLog)) > 0
+	var held, entries [][]byte
+	grows := len(b.of(KindLog)) > 0 || len(b.of(KindGroup)) > 0
 	err := b.view(ctx, func(v *view) (err error) {
-		held = nil
+		held, entries = nil, nil
 		if b.keys, err = v.keys(); err != nil {
 			return err
 		}
@@ -243,15 +259,19 @@ func (b *batch) start(ctx context.Context) error {
 		if err != nil || looked == b.version && !grows && !b.asking {
 			return err
 		}
-		return heldEnvelopes.Each(v.tx, func(_ queue.ID, data []byte) error {
-			held = append(held, data)
-			return nil
-		})
+		if entries, err = heldEntries.All(v.tx); err != nil {
+			return err
+		}
+		held, err = heldEnvelopes.All(v.tx)
+		b.looked = len(held)+len(entries) > 0
+		return err
 	})
 	for _, data := range held {
 		b.add(data, &heldEnvelopes)
 	}
-	b.looked = len(held) > 0
+	for _, data := range entries {
+		b.add(data, &heldEntries)
+	}
 	return err
 }
 
@@ -298,7 +318,10 @@ func (b *batch) apply(v *view) error {
 			return err
 		}
 	}
-	for _, k := range []Kind{KindKey, KindSession, KindMessage, KindRequest} {
+	if err := b.applyGroups(v); err != nil {
+		return err
+	}
+	for _, k := range []Kind{KindGroup, KindKey, KindSession, KindMessage, KindRequest} {
 		for _, in := range b.inputs {
 			if in.event.Kind != k {
 				continue
@@ -311,14 +334,16 @@ func (b *batch) apply(v *view) error {
 	if v.restored {
 		b.notices = append(b.notices, Event{Kind: KindRestored, User: b.user, Device: b.device, Why: fault.SenderReset})
 	}
-	if err := b.keepNotices(v); err != nil {
+	v.notices = append(b.notices, v.notices...)
+	if err := v.keepNotices(); err != nil {
 		return err
 	}
+	b.notices, b.due = v.notices, v.announce
 	return b.noteLook(v, before)
 }
 
 // keepNotices puts what followed into the inbox: nothing else would tell it once more.
-func (b *batch) keepNotices(v *view) error {
+func (v *view) keepNotices() error {
 	version, err := directory.Version(v.tx)
 	if err != nil {
 		return err
@@ -327,9 +352,8 @@ func (b *batch) keepNotices(v *view) error {
 	if err != nil {
 		return err
 	}
-	b.notices = append(b.notices, v.notices...)
-	for i := range b.notices {
-		e := &b.notices[i]
+	for i := range v.notices {
+		e := &v.notices[i]
 		if e.ID == (queue.ID{}) {
 			e.ID = e.noticeID(version, keys.Generation(), i)
 		}

@@ -110,11 +110,14 @@ func (*receivedRequest) apply(v *view, in *input) error {
 	if err != nil {
 		return err
 	}
-	if ready, err := v.upToDate(in.event.User); err != nil {
+	switch why, err := v.blocked(u); {
+	case err != nil:
 		return err
-	} else if !ready {
+	case why == fault.TooFarAhead:
 		in.event.Needs = []Need{{LogOf: in.event.User, FromSeq: u.Log.Pin().Seq + 1}}
-		return fmt.Errorf("sotto: request of a user whose log is not up to date: %w", fault.TooFarAhead)
+		return fmt.Errorf("sotto: request of a user whose log is not up to date: %w", why)
+	case why != 0:
+		return unreachable(in.event.User, why)
 	}
 	ids, err := session.Find(v.tx, r.Session)
 	if err != nil {
@@ -127,6 +130,9 @@ func (*receivedRequest) apply(v *view, in *input) error {
 			return err
 		}
 		if _, member := s.Roster().Find(r.From.Cert()); !member {
+			continue
+		}
+		if state := s.State(); state != nil && v.isMember(s.Conversation(), *state, u.Name, u.Root()) != nil {
 			continue
 		}
 		if err := v.sealTo(s, key); err != nil {

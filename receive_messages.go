@@ -49,8 +49,8 @@ func (b *batch) prepareMessages(ctx context.Context) error {
 		for _, sessions := range [][]*session.Session{stored[p], b.sessions[p]} {
 			for _, s := range sessions {
 				var o *session.Opened
-				if o, err = s.Open(in.data, b.logs); err == nil {
-					in.readied(s, o, also[s.ID()])
+				if o, err = s.Open(in.data, b.headLogs[s.ID()]); err == nil {
+					in.readied(s, o, also[s.ID()], b.shared)
 					return
 				}
 			}
@@ -61,12 +61,12 @@ func (b *batch) prepareMessages(ctx context.Context) error {
 }
 
 // readied fills in what a message says.
-func (in *input) readied(s *session.Session, o *session.Opened, also []Reader) {
+func (in *input) readied(s *session.Session, o *session.Opened, also []Reader, shared map[session.Prefix]bool) {
 	e := &in.event
 	e.Conversation, e.User, e.Device = s.Conversation(), o.From.User(), o.From.ID()
 	e.Message, e.Sent, e.Type, e.Body = MessageID(o.Content.ID), shown(o.Content.Sent), o.Content.Type, o.Content.Body
-	e.Counter, e.AlsoRead = o.Place.Counter, also
-	in.ready = &receivedMessage{o}
+	e.Counter, e.AlsoRead, e.Suite = o.Place.Counter, also, s.Suite()
+	in.ready = &receivedMessage{o, s, shared}
 }
 
 // open returns the open sessions of a prefix, and makes sure that the logs of their members are at hand.
@@ -93,10 +93,8 @@ func (b *batch) open(ctx context.Context, p session.Prefix) (sessions []*session
 		return nil, err
 	}
 	for _, s := range sessions {
-		for _, h := range s.Roster().Heads() {
-			if err := b.load(ctx, h.User); err != nil {
-				return nil, err
-			}
+		if b.headLogs[s.ID()], err = b.logsOf(ctx, s.Roster().Heads()); err != nil {
+			return nil, err
 		}
 	}
 	return sessions, nil
@@ -131,12 +129,14 @@ func (b *batch) request(p session.Prefix) ([]byte, error) {
 	return r, nil
 }
 
-// alsoRead returns the devices of a session that were revoked since.
+// alsoRead returns the devices of a session that were revoked since, as many as an event names.
 func (b *batch) alsoRead(s *session.Session) []Reader {
+	const enough = 1000
 	var also []Reader
+	logs := b.headLogs[s.ID()]
 	for _, cert := range s.Roster().Certs() {
 		r, _ := s.Roster().Find(cert)
-		if l := b.logs[r.User()]; l != nil && errors.Is(l.Standing(cert), fault.RevokedDevice) {
+		if l := logs[r.User()]; len(also) < enough && l != nil && errors.Is(l.Standing(cert), fault.RevokedDevice) {
 			also = append(also, Reader{r.User(), r.ID()})
 		}
 	}
@@ -144,7 +144,11 @@ func (b *batch) alsoRead(s *session.Session) []Reader {
 }
 
 // receivedMessage is a message that was opened.
-type receivedMessage struct{ opened *session.Opened }
+type receivedMessage struct {
+	opened  *session.Opened
+	session *session.Session
+	shared  map[session.Prefix]bool // sessions that were shared, of the batch
+}
 
 // apply takes a message into the inbox. What is there already is given out again.
 func (r *receivedMessage) apply(v *view, in *input) error {
@@ -158,6 +162,11 @@ func (r *receivedMessage) apply(v *view, in *input) error {
 	}
 	if err := u.Log.Standing(o.Place.Sender); err != nil {
 		return fmt.Errorf("sotto: message: %w", err)
+	}
+	if state := r.session.State(); state != nil {
+		if err := v.isMember(r.session.Conversation(), *state, u.Name, u.Root()); err != nil {
+			return fmt.Errorf("sotto: message: %w", err)
+		}
 	}
 	taken, err := session.Take(v.tx, o)
 	if errors.Is(err, fault.Replayed) {
@@ -177,11 +186,28 @@ func (r *receivedMessage) apply(v *view, in *input) error {
 	if err := v.recognize(u.Log, o); err != nil {
 		return err
 	}
+	if isReserved(o.Content.Type) {
+		if err := r.applyReserved(v, in); err != nil {
+			return err
+		}
+	}
 	b, err := in.event.bytes()
 	if err != nil {
 		return err
 	}
 	_, err = inbox.Put(v.tx, in.event.ID, b)
+	return err
+}
+
+// applyReserved does what another account asks for with a message that is not for people.
+func (r *receivedMessage) applyReserved(v *view, in *input) error {
+	if r.opened.Content.Type != sharedSession {
+		return fmt.Errorf("sotto: message of a kind that is not known here: %w", fault.UnsupportedVersion)
+	}
+	p, err := v.takeShared(in, r.opened)
+	if err == nil {
+		r.shared[p] = true
+	}
 	return err
 }
 

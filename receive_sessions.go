@@ -32,48 +32,83 @@ func (b *batch) prepareEnvelopes(ctx context.Context) error {
 	if err := b.destroyed(inputs); err != nil {
 		return err
 	}
+	places := make([]*session.Conversation, len(inputs))
 	for i, o := range offers {
 		if o == nil {
 			continue
 		}
-		if err := b.plausible(o); err != nil {
-			inputs[i].refuse(err)
-			offers[i] = nil
-			o.Destroy()
-			continue
-		}
-		for _, h := range o.Heads() {
-			if err := b.load(ctx, h.User); err != nil {
-				return err
-			}
-		}
-		if err := b.checkHeads(inputs[i], o.Heads()); err != nil {
-			offers[i] = nil
-			o.Destroy()
-			if !inputs[i].waits() {
-				inputs[i].refuse(err)
-			}
+		var err error
+		if places[i], err = b.placeOf(ctx, inputs[i], o); err != nil {
+			return err
 		}
 	}
 	sessions := make([]*session.Session, len(inputs))
 	parallel(len(inputs), func(i int) {
-		if offers[i] == nil {
+		if places[i] == nil {
 			return
 		}
 		var err error
-		if sessions[i], err = b.verify(offers[i]); err != nil {
+		cert := b.keys.Record().Cert()
+		if sessions[i], err = offers[i].Verify(cert, places[i], b.now(), b.headLogs[offers[i].ID()]); err != nil {
 			inputs[i].refuse(err)
 		}
 	})
-	for i, s := range sessions {
-		if s != nil {
-			p := s.ID().Prefix()
-			b.sessions[p] = append(b.sessions[p], s)
-			b.accepted = append(b.accepted, s)
-			inputs[i].ready = &receivedSession{s}
+	for range 2 { // the second time for those who were brought into a group by a session that came after theirs
+		for i, s := range sessions {
+			if s == nil || inputs[i].ready != nil {
+				continue
+			}
+			if err := b.accept(ctx, inputs[i], s, places[i]); err != nil {
+				return err
+			}
 		}
 	}
+	for i, s := range sessions {
+		if s != nil && inputs[i].ready == nil {
+			s.Destroy()
+			inputs[i].wait(heldEnvelopes, fault.UnknownSession, nil)
+		}
+	}
+	b.settleGroups()
 	return nil
+}
+
+// placeOf finds the conversation of an offer. What names a log or group entry that is not here waits for it: nil.
+func (b *batch) placeOf(ctx context.Context, in *input, o *session.Offer) (*session.Conversation, error) {
+	if err := b.plausible(o); err != nil {
+		in.refuse(err)
+		return nil, nil
+	}
+	heads := o.Heads()
+	logs, err := b.logsOf(ctx, heads)
+	if err != nil {
+		return nil, err
+	}
+	b.headLogs[o.ID()] = logs
+	id, _, state := o.Conversation()
+	if state != nil {
+		c, err := b.groupOffer(ctx, in, o, id, *state)
+		if c == nil || err != nil {
+			return nil, err
+		}
+		if in.event.Needs = b.missing(in, heads, logs); in.event.Why != 0 || in.waits() {
+			return nil, nil
+		}
+		return c, nil
+	}
+	if in.event.Needs = b.missing(in, heads, logs); in.event.Why != 0 || in.waits() {
+		return nil, nil
+	}
+	var members []session.Member
+	for _, h := range heads {
+		members = append(members, session.Member{User: h.User, Root: logs[h.User].Pin().Root})
+	}
+	c, err := session.Direct(members...)
+	if err != nil {
+		in.refuse(err)
+		return nil, nil
+	}
+	return c, nil
 }
 
 // load reads the log of a user, if there is one and this batch has not grown it.
@@ -88,12 +123,47 @@ func (b *batch) load(ctx context.Context, user string) error {
 	return err
 }
 
-// checkHeads holds what a statement says of logs against those that are here. Entries that are missing are asked for, and
-// the envelope waits; another entry at the same place is a claim, which is refused and asked for: only entries make a fork.
-func (b *batch) checkHeads(in *input, heads []device.Head) error {
-	var needs []Need
+// logsOf returns the logs that heads name, as they are once this batch is applied. In the place of an identity that is not at
+// hand stands the pinned one of that user.
+func (b *batch) logsOf(ctx context.Context, heads []device.Head) (session.Logs, error) {
+	logs := session.Logs{}
+	var former []device.Head
 	for _, h := range heads {
+		if err := b.load(ctx, h.User); err != nil {
+			return nil, err
+		}
 		l := b.logs[h.User]
+		if l == nil {
+			continue
+		}
+		logs[h.User] = l
+		if l.Pin().Root != h.Pin.Root {
+			former = append(former, h)
+		}
+	}
+	if former == nil {
+		return logs, nil
+	}
+	return logs, b.view(ctx, func(v *view) error {
+		for _, h := range former {
+			l, err := v.users.Identity(v.tx, h.User, h.Pin.Root)
+			if err != nil {
+				return err
+			}
+			if l != nil {
+				logs[h.User] = l
+			}
+		}
+		return nil
+	})
+}
+
+// missing holds what a statement says of logs against those that are here. Entries that are missing are asked for, and
+// the envelope waits; another entry at the same place is a claim, which is refused and asked for: only entries make a fork.
+func (b *batch) missing(in *input, heads []device.Head, logs session.Logs) (needs []Need) {
+	ofGroup := in.event.Conversation != device.Hash{}
+	for _, h := range heads {
+		l := logs[h.User]
 		if l == nil {
 			needs = append(needs, Need{LogOf: h.User})
 			continue
@@ -103,16 +173,18 @@ func (b *batch) checkHeads(in *input, heads []device.Head) error {
 		case errors.Is(err, fault.TooFarAhead):
 			needs = append(needs, Need{LogOf: h.User, FromSeq: l.Pin().Seq + 1})
 		case errors.Is(err, fault.UntrustedSigner):
-			in.event.Needs = []Need{{LogOf: h.User, FromSeq: h.Pin.Seq}}
-			return err
-		} // another root is refused once it is known who signed
-
+			in.refuse(err)
+			return []Need{{LogOf: h.User, FromSeq: h.Pin.Seq}}
+		case errors.Is(err, fault.IdentityChanged) && ofGroup:
+			root := h.Pin.Root
+			needs = append(needs, Need{LogOf: h.User, Root: &root})
+		} // in a conversation of two another root is refused once it is known who signed
 	}
 	if needs == nil {
 		return nil
 	}
 	in.wait(heldEnvelopes, fault.TooFarAhead, needs)
-	return fmt.Errorf("sotto: session that names log entries which are not here: %w", fault.TooFarAhead)
+	return needs
 }
 
 // plausible refuses what can never become a session here, whatever logs come: anybody who knows a messaging key can seal to
@@ -121,9 +193,7 @@ func (b *batch) plausible(o *session.Offer) error {
 	heads := o.Heads()
 	_, _, state := o.Conversation()
 	switch own := slices.ContainsFunc(heads, func(h device.Head) bool { return h.User == b.user }); {
-	case state != nil:
-		return fmt.Errorf("sotto: session of a group: %w", fault.UnsupportedVersion)
-	case len(heads) > 2:
+	case state == nil && len(heads) > 2:
 		return fmt.Errorf("sotto: session of %d users: %w", len(heads), fault.Malformed)
 	case !own:
 		return fmt.Errorf("sotto: session of others: %w", fault.NotForThisDevice)
@@ -131,17 +201,19 @@ func (b *batch) plausible(o *session.Offer) error {
 	return nil
 }
 
-// verify holds an offer against the conversation that its members have.
-func (b *batch) verify(o *session.Offer) (*session.Session, error) {
-	var members []session.Member
-	for _, h := range o.Heads() {
-		members = append(members, session.Member{User: h.User, Root: b.logs[h.User].Pin().Root})
+// accept takes a verified session, unless nobody who counts has brought this user into its group yet.
+func (b *batch) accept(ctx context.Context, in *input, s *session.Session, c *session.Conversation) error {
+	if c.State != nil {
+		if joined, err := b.hear(ctx, s); err != nil || !joined {
+			return err
+		}
 	}
-	place, err := session.Direct(members...)
-	if err != nil {
-		return nil, err
-	}
-	return o.Verify(b.keys.Record().Cert(), place, b.now(), b.logs)
+	p := s.ID().Prefix()
+	b.sessions[p] = append(b.sessions[p], s)
+	b.accepted = append(b.accepted, s)
+	in.event.Why, in.event.Needs = 0, nil
+	in.ready = &receivedSession{s}
+	return nil
 }
 
 // receivedSession is a session that was verified.
@@ -154,10 +226,13 @@ func (r *receivedSession) apply(v *view, in *input) error {
 		return fmt.Errorf("sotto: %w", fault.DestroyedKey)
 	}
 	in.event.Conversation, in.event.User, in.event.Device = s.Conversation(), from.User(), from.ID()
-	in.event.Sent = shown(s.Created())
+	in.event.Sent, in.event.Suite = shown(s.Created()), s.Suite()
 	fresh, err := session.Keep(v.tx, s, v.now())
 	in.event.Again = err == nil && !fresh
-	return err
+	if err != nil || s.State() == nil {
+		return err
+	}
+	return v.supersede(s)
 }
 
 // wake looks at messages again that waited for the sessions of this batch.

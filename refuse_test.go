@@ -112,7 +112,7 @@ func TestWhatIsForAnotherDeviceSaysSo(t *testing.T) {
 	wantWhy(t, events[1], fault.UnknownSession)
 }
 
-// A session of more than two users that is none of a group is no conversation; one of a group is for a later version.
+// A session of more than two users that is none of a group is no conversation; one of a group waits for its chain.
 func TestSessionsOfOtherThanOneOrTwoUsersAreRefused(t *testing.T) {
 	alice := sottotest.NewNetwork(t).Create("alice")
 	bob, carol := newPerson(t, "bob", nil), newPerson(t, "carol", nil)
@@ -128,7 +128,7 @@ func TestSessionsOfOtherThanOneOrTwoUsersAreRefused(t *testing.T) {
 	}}
 	logs := session.Logs{"alice": of.log, "bob": bob.log, "carol": carol.log}
 	s := must(session.Begin(bob.keys, group, session.DefaultPolicy(), nil, start, logs))
-	wantWhy(t, receive(t, alice, must(s.SealTo(of.key)))[0], fault.UnsupportedVersion)
+	wantWhy(t, receive(t, alice, must(s.SealTo(of.key)))[0], fault.TooFarAhead)
 
 	statement := must(envelope.ParseSigned(must(s.ExportSecretStatement())))
 	statement.State, statement.Epoch = nil, 0

@@ -5,13 +5,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/sottokit/sotto/device"
 	"github.com/sottokit/sotto/fault"
 	"github.com/sottokit/sotto/internal/directory"
 	"github.com/sottokit/sotto/internal/queue"
+	"github.com/sottokit/sotto/internal/wire"
 	"github.com/sottokit/sotto/session"
+	"github.com/sottokit/sotto/store"
 )
 
 // MaxBody bounds the body of a message, in bytes.
@@ -32,13 +35,23 @@ const maxTries = 100
 // only device, and when no device of the other user is active; Devices tells. contentType says what body is, in up to 64 bytes.
 //
 // Another message under a used id is fault.Misuse, a body of more than MaxBody bytes fault.OverLimit. Nothing is sealed while
-// a member's log has forked (fault.LogFork), while a device of a member knows more of its log than is known here
-// (fault.TooFarAhead: fetch it), when this device was revoked (fault.RevokedDevice), and before it is in its user's log
-// (fault.Misuse).
+// the other user's mark blocks (trust.State.Why tells the code), while a device of that user knows more of its log than is
+// known here (fault.TooFarAhead: fetch it), when this device was revoked (fault.RevokedDevice), and before it is in its
+// user's log (fault.Misuse). In a group such a member alone is left out, and the rest goes on; nothing is sealed in a group
+// that has forked (fault.LogFork), that has ended (fault.Expired), whose member this user is not (fault.UntrustedSigner), or
+// while the log of a member is missing (fault.TooFarAhead). If all devices must do suite 2 and one cannot, it is
+// fault.UnsupportedVersion.
 func (c *Conversation) Seal(ctx context.Context, id MessageID, contentType string, body []byte) ([]Parcel, error) {
 	if c == nil || c.account == nil {
 		return nil, errNoConversation
 	}
+	if isReserved(contentType) {
+		return nil, fmt.Errorf("sotto: content type that begins with %q: %w", reserved, fault.Misuse)
+	}
+	return c.seal(ctx, id, contentType, body)
+}
+
+func (c *Conversation) seal(ctx context.Context, id MessageID, contentType string, body []byte) ([]Parcel, error) {
 	if len(body) > MaxBody {
 		return nil, fmt.Errorf("sotto: body of %d bytes: %w", len(body), fault.OverLimit)
 	}
@@ -53,13 +66,13 @@ func (c *Conversation) Seal(ctx context.Context, id MessageID, contentType strin
 			parcels = found
 			return err
 		}
-		b, err := c.account.prepareSession(ctx, c.place)
+		b, err := c.account.prepareSession(ctx, c.place, false)
 		if err != nil {
 			return err
 		}
 		defer b.drop()
 		return c.account.update(ctx, func(v *view) error {
-			if parcels, err = v.sealedParcels(c.place.ID, &m); err != nil || parcels != nil {
+			if parcels, err = v.sealedParcels(c.place.id(), &m); err != nil || parcels != nil {
 				return err
 			}
 			parcels, err = v.seal(c.place, b, &m, nil)
@@ -94,7 +107,7 @@ func (a *Account) retry(f func() error) error {
 // sealedBefore returns the parcels of a message that was sealed before, not nil but empty when all are delivered.
 func (c *Conversation) sealedBefore(ctx context.Context, m *session.Content) (parcels []Parcel, err error) {
 	err = c.account.view(ctx, func(v *view) (err error) {
-		parcels, err = v.sealedParcels(c.place.ID, m)
+		parcels, err = v.sealedParcels(c.place.id(), m)
 		return err
 	})
 	return parcels, err
@@ -133,11 +146,11 @@ func (v *view) withEnvelopes(message *parcelFields) ([]Parcel, error) {
 
 // begun is a session that was prepared, and the state of the store that it was prepared for.
 type begun struct {
-	roster  device.Hash      // Roster.Version
+	crew    *crew
 	session *session.Session // nil when one that is there serves
 	seal    []byte           // its envelope, nil when no device has a key
 	to      []device.ID
-	left    []*device.Record // devices that have no key
+	left    []*device.Record // devices that have no key, or of members to whom nothing is sealed
 }
 
 func (b *begun) drop() {
@@ -146,38 +159,35 @@ func (b *begun) drop() {
 	}
 }
 
-// prepareSession begins a session if a new one is due, and seals it to every device: the costly part, before the
-// transaction.
-func (a *Account) prepareSession(ctx context.Context, place *session.Conversation) (*begun, error) {
+// prepareSession begins a session if a new one is due, or a fresh one is wanted in any case, and seals it to every device:
+// the costly part, before the transaction.
+func (a *Account) prepareSession(ctx context.Context, where place, fresh bool) (*begun, error) {
 	b := &begun{}
-	var logs session.Logs
 	var prev *session.ID
 	var targets []*device.MessagingKey
 	var keys *device.Keys
 	due := false
 	err := a.view(ctx, func(v *view) (err error) {
 		*b, targets, prev = begun{}, nil, nil
-		if logs, err = v.writable(place); err != nil {
+		if b.crew, err = v.crew(where); err != nil {
 			return err
 		}
-		r, err := roster(place, logs)
-		if err != nil {
-			return err
+		if a.hybrid && b.crew.roster.Suite() != device.Hybrid {
+			return fmt.Errorf("sotto: a device of the conversation cannot do suite 2: %w", fault.UnsupportedVersion)
 		}
-		b.roster = r.Version()
-		_, why, err := session.Best(v.tx, place, r, v.now())
-		if due = why != session.None; err != nil || !due {
+		_, why, err := v.best(b.crew)
+		if due = fresh || why != session.None; err != nil || !due {
 			return err
 		}
 		if keys, err = v.keys(); err != nil {
 			return err
 		}
-		if open, err := session.List(v.tx, place.ID); err != nil {
+		if open, err := session.List(v.tx, where.id()); err != nil {
 			return err
 		} else if len(open) > 0 {
 			prev = &open[len(open)-1].ID
 		}
-		targets, err = b.choose(v, r, logs)
+		targets, err = b.choose(v)
 		return err
 	})
 	if err != nil || !due {
@@ -185,7 +195,7 @@ func (a *Account) prepareSession(ctx context.Context, place *session.Conversatio
 	}
 	a.use.RLock()
 	defer a.use.RUnlock()
-	if b.session, err = session.Begin(keys, place, a.policy, prev, a.now(), logs); err != nil {
+	if b.session, err = session.Begin(keys, b.crew.place, a.policy, prev, a.now(), b.crew.logs); err != nil {
 		return nil, err
 	}
 	if len(targets) > 0 {
@@ -194,12 +204,13 @@ func (a *Account) prepareSession(ctx context.Context, place *session.Conversatio
 	return b, err
 }
 
-// choose finds the messaging key of every device of a roster. Devices without one are left out.
-func (b *begun) choose(v *view, r *device.Roster, logs session.Logs) ([]*device.MessagingKey, error) {
+// choose finds the messaging key of every device. Devices without one are left out, and those of members to whom nothing is
+// sealed.
+func (b *begun) choose(v *view) ([]*device.MessagingKey, error) {
 	var targets []*device.MessagingKey
-	for _, cert := range r.Certs() {
-		record, _ := r.Find(cert)
-		m, err := directory.Key(v.tx, logs[record.User()], record.ID())
+	for _, cert := range b.crew.roster.Certs() {
+		record, _ := b.crew.roster.Find(cert)
+		m, err := b.keyOf(v, record)
 		if err != nil {
 			return nil, err
 		}
@@ -215,10 +226,18 @@ func (b *begun) choose(v *view, r *device.Roster, logs session.Logs) ([]*device.
 	return targets, nil
 }
 
+// keyOf is the key to seal to, nil for a device that is left out.
+func (b *begun) keyOf(v *view, r *device.Record) (*device.MessagingKey, error) {
+	if b.crew.without[r.User()] != 0 {
+		return nil, nil
+	}
+	return directory.Key(v.tx, b.crew.logs[r.User()], r.ID())
+}
+
 // keepBegun stores a session that was prepared, and puts its envelope into the outbox.
-func (v *view) keepBegun(b *begun, logs session.Logs) error {
+func (v *view) keepBegun(b *begun) error {
 	for _, r := range b.left {
-		if m, err := directory.Key(v.tx, logs[r.User()], r.ID()); err != nil {
+		if m, err := b.keyOf(v, r); err != nil {
 			return err
 		} else if m != nil { // it came meanwhile
 			return errStale
@@ -233,6 +252,9 @@ func (v *view) keepBegun(b *begun, logs session.Logs) error {
 			return err
 		}
 	}
+	if err := v.putWithout(id, b.crew.without); err != nil {
+		return err
+	}
 	if len(b.to) == 0 {
 		return nil
 	}
@@ -243,30 +265,10 @@ func (v *view) keepBegun(b *begun, logs session.Logs) error {
 }
 
 // seal seals a message on the best session, which may be the one that was prepared, to the devices of to, nil for all.
-func (v *view) seal(place *session.Conversation, b *begun, m *session.Content, to []device.ID) ([]Parcel, error) {
-	logs, err := v.writable(place)
+func (v *view) seal(where place, b *begun, m *session.Content, to []device.ID) ([]Parcel, error) {
+	id, err := v.sessionFor(where, b)
 	if err != nil {
 		return nil, err
-	}
-	r, err := roster(place, logs)
-	if err != nil {
-		return nil, err
-	}
-	if r.Version() != b.roster {
-		return nil, errStale
-	}
-	id, why, err := session.Best(v.tx, place, r, v.now())
-	if err != nil {
-		return nil, err
-	}
-	if why != session.None {
-		if b.session == nil {
-			return nil, errStale
-		}
-		if err := v.keepBegun(b, logs); err != nil {
-			return nil, err
-		}
-		id = b.session.ID()
 	}
 	s, err := v.session(id)
 	if err != nil {
@@ -283,18 +285,92 @@ func (v *view) seal(place *session.Conversation, b *begun, m *session.Content, t
 	if _, err := session.Take(v.tx, opened); err != nil {
 		return nil, err
 	}
-	return v.send(place, r, opened, data, to)
+	return v.send(b.crew, opened, data, to)
+}
+
+// sameCrew is errStale when others read the next message by now than those whom a session was prepared for.
+func (v *view) sameCrew(where place, b *begun) error {
+	w, err := v.crew(where)
+	if err != nil {
+		return err
+	}
+	if !w.place.SameState(b.crew.place) || w.roster.Version() != b.crew.roster.Version() || !maps.Equal(w.without, b.crew.without) {
+		return errStale
+	}
+	return nil
+}
+
+// sessionFor is the session to seal on now: one that is there, or the one that was prepared, which is kept then.
+func (v *view) sessionFor(where place, b *begun) (session.ID, error) {
+	if err := v.sameCrew(where, b); err != nil {
+		return session.ID{}, err
+	}
+	id, why, err := v.best(b.crew)
+	if err != nil || why == session.None {
+		return id, err
+	}
+	if b.session == nil {
+		return session.ID{}, errStale
+	}
+	return b.session.ID(), v.keepBegun(b)
+}
+
+// best is the session to send the next message on. While nothing is sealed to a member of a group it must be one that this
+// device began without him; others may have it from somebody else.
+func (v *view) best(w *crew) (session.ID, session.Reason, error) {
+	if len(w.without) == 0 {
+		return session.Best(v.tx, w.place, w.roster, v.now(), nil)
+	}
+	return session.Best(v.tx, w.place, w.roster, v.now(), func(id session.ID) (bool, error) {
+		users, err := v.without(id)
+		for user := range w.without {
+			if !slices.Contains(users, user) {
+				return false, err
+			}
+		}
+		return true, err
+	})
+}
+
+// putWithout notes the users whom this device left out of a session that it began.
+func (v *view) putWithout(id session.ID, users map[string]fault.Code) error {
+	if len(users) == 0 {
+		return nil
+	}
+	b := wire.AppendHead(nil, wire.MajorArray, uint64(len(users)))
+	for _, user := range slices.Sorted(maps.Keys(users)) {
+		b = wire.AppendText(b, user)
+	}
+	v.tx.Put(withoutName(id), b)
+	return nil
+}
+
+func (v *view) without(id session.ID) ([]string, error) {
+	b, found, err := v.tx.Get(withoutName(id))
+	if err != nil || !found {
+		return nil, err
+	}
+	r := wire.NewReader(b)
+	users := make([]string, 0, 8)
+	for range r.Array("without", device.MaxHeads) {
+		users = append(users, r.Text("without", device.MaxUser))
+	}
+	return users, r.End("without")
+}
+
+func withoutName(id session.ID) store.Name {
+	return store.Name{Room: "without", Parts: [][]byte{id[:]}}
 }
 
 // send puts a sealed message into the outbox.
-func (v *view) send(place *session.Conversation, r *device.Roster, o *session.Opened, data []byte, to []device.ID) ([]Parcel, error) {
+func (v *view) send(w *crew, o *session.Opened, data []byte, to []device.ID) ([]Parcel, error) {
 	message := MessageID(o.Content.ID)
 	p := &parcelFields{
-		Kind: string(ParcelMessage), Data: data, Conversation: &place.ID, Session: &o.Session, Message: &message,
+		Kind: string(ParcelMessage), Data: data, Conversation: &w.place.ID, Session: &o.Session, Message: &message,
 		Type: o.Content.Type, Body: bytes.Clone(o.Content.Body), Sent: uint64(max(0, o.Content.Sent.Unix())),
 	}
-	for _, cert := range r.Certs() {
-		record, _ := r.Find(cert)
+	for _, cert := range w.roster.Certs() {
+		record, _ := w.roster.Find(cert)
 		if id := record.ID(); !v.isOwn(record) && (to == nil || slices.Contains(to, id)) {
 			p.To = append(p.To, id[:]...)
 		}
@@ -303,7 +379,7 @@ func (v *view) send(place *session.Conversation, r *device.Roster, o *session.Op
 	if p.To == nil { // notes of the only device: there is nobody to send them to
 		s.parcel = queue.ID{}
 	}
-	if err := s.put(v.tx, place.ID, message); err != nil || p.To == nil {
+	if err := s.put(v.tx, w.place.ID, message); err != nil || p.To == nil {
 		return []Parcel{}, err
 	}
 	if err := v.putParcel(p); err != nil {
@@ -337,13 +413,17 @@ func (v *view) resume(id session.ID) (*session.Session, error) {
 	if !open {
 		return nil, fmt.Errorf("sotto: %w", fault.UnknownSession)
 	}
-	users, err := session.Users(statement)
+	members, err := session.Members(statement)
 	if err != nil {
 		return nil, err
 	}
-	logs, err := v.users.Logs(v.tx, users...)
-	if err != nil {
-		return nil, err
+	logs := session.Logs{}
+	for _, m := range members {
+		l, err := v.users.Identity(v.tx, m.User, m.Root)
+		if err != nil {
+			return nil, err
+		}
+		logs[m.User] = l
 	}
 	s, err := session.Resume(statement, logs)
 	if err != nil {

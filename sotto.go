@@ -35,6 +35,7 @@ import (
 	"github.com/sottokit/sotto/device"
 	"github.com/sottokit/sotto/fault"
 	"github.com/sottokit/sotto/internal/directory"
+	"github.com/sottokit/sotto/internal/groups"
 	"github.com/sottokit/sotto/internal/secret"
 	"github.com/sottokit/sotto/recovery"
 	"github.com/sottokit/sotto/session"
@@ -51,6 +52,13 @@ type Options struct {
 
 	// Policy says how long a session serves; the zero value is session.DefaultPolicy. One out of range is fault.Misuse.
 	Policy session.Policy
+
+	// Hybrid makes a new device one of suite 2, which X25519 and ML-KEM-768 protect together (X-Wing). It writes to devices of
+	// suite 1 as those can read; a conversation is safe from a later quantum computer when all its devices have suite 2.
+	Hybrid bool
+
+	// RequireHybrid refuses to seal to anybody who has a device of suite 1.
+	RequireHybrid bool
 
 	// Recovery is the printed recovery key. Create puts it into the user's log; as a way to unlock it is given to Create as a
 	// lockbox.Secret, too.
@@ -72,6 +80,14 @@ func (o *Options) complete() (Options, error) {
 	return all, all.Policy.Check()
 }
 
+// suite is that of a new device.
+func (o *Options) suite() device.Suite {
+	if o.Hybrid {
+		return device.Hybrid
+	}
+	return device.Classical
+}
+
 // Account is this device's part of a user's account, unlocked. It is safe for concurrent use; what changes something takes
 // turns at the commit. The zero value and nil are locked.
 type Account struct {
@@ -81,9 +97,11 @@ type Account struct {
 	device  device.ID
 	now     func() time.Time
 	policy  session.Policy
+	hybrid  bool // every device must do suite 2
 	backend store.Backend
 	db      *store.DB
 	users   directory.Directory
+	groups  groups.Groups
 	chains  session.Chains
 
 	// use is held for reading by whoever uses a key or a session out of known, and for writing by whoever destroys one.
@@ -139,7 +157,7 @@ func (a *Account) update(ctx context.Context, f func(v *view) error) error {
 	if a == nil || a.locked.Load() {
 		return errLocked
 	}
-	return a.db.Update(ctx, a.within(f))
+	return a.db.Update(ctx, a.within(false, f))
 }
 
 // view runs f in one transaction that writes nothing.
@@ -147,15 +165,15 @@ func (a *Account) view(ctx context.Context, f func(v *view) error) error {
 	if a == nil || a.locked.Load() {
 		return errLocked
 	}
-	return a.db.View(ctx, a.within(f))
+	return a.db.View(ctx, a.within(true, f))
 }
 
 var errLocked = fmt.Errorf("sotto: the account is locked: %w", fault.DestroyedKey)
 
-func (a *Account) within(f func(v *view) error) func(tx *store.Tx) error {
+func (a *Account) within(looks bool, f func(v *view) error) func(tx *store.Tx) error {
 	return func(tx *store.Tx) error {
 		a.use.RLock()
 		defer a.use.RUnlock()
-		return f(&view{Account: a, tx: tx})
+		return f(&view{Account: a, tx: tx, looks: looks})
 	}
 }

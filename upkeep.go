@@ -20,8 +20,12 @@ func (a *Account) Upkeep(ctx context.Context, drained bool) error {
 		if err := v.renewKeys(); err != nil {
 			return err
 		}
-		if _, err = session.Online(v.tx, drained, v.now()); err != nil {
+		over, err := session.Online(v.tx, drained, v.now())
+		if err != nil {
 			return err
+		}
+		for _, id := range over {
+			v.tx.Delete(withoutName(id))
 		}
 		closed = nil
 		for _, id := range v.known.ids() { // closed now, or by whoever shares the store
@@ -45,6 +49,9 @@ func (a *Account) Upkeep(ctx context.Context, drained bool) error {
 	a.known.dropSessions(closed)
 	a.known.wipe()
 	a.use.Unlock()
+	if err := a.announce(ctx); err != nil {
+		return err
+	}
 	return a.sealAgain(ctx)
 }
 
@@ -96,11 +103,11 @@ func (a *Account) sealLate(ctx context.Context, p *parcelFields) error {
 		ID: session.MessageID(*p.Message), Sent: time.Unix(int64(p.Sent), 0), Type: p.Type, Body: p.Body,
 	}
 	return a.retry(func() error {
-		place, err := a.placeOf(ctx, *p.Conversation)
-		if err != nil || place == nil {
+		where, found, err := a.placeOf(ctx, *p.Conversation)
+		if err != nil || !found {
 			return err
 		}
-		b, err := a.prepareSession(ctx, place)
+		b, err := a.prepareSession(ctx, where, false)
 		if err != nil {
 			return err
 		}
@@ -117,16 +124,20 @@ func (a *Account) sealLate(ctx context.Context, p *parcelFields) error {
 			if err := messages.Drop(v.tx, p.id()); err != nil {
 				return err
 			}
-			_, err = v.seal(place, b, m, waits.to())
+			_, err = v.seal(where, b, m, waits.to())
 			return err
 		})
 	})
 }
 
-// placeOf finds a conversation by its ID, nil when it is with nobody who is a contact.
-func (a *Account) placeOf(ctx context.Context, id device.Hash) (place *session.Conversation, err error) {
+// placeOf finds a conversation by its ID. There is none when it is with nobody who is a contact, and of no group.
+func (a *Account) placeOf(ctx context.Context, id device.Hash) (where place, found bool, err error) {
 	err = a.view(ctx, func(v *view) error {
-		place = nil
+		where = place{}
+		if found, err = v.isGroup(id); err != nil || found {
+			where.group = id
+			return err
+		}
 		me, err := v.me()
 		if err != nil {
 			return err
@@ -134,10 +145,10 @@ func (a *Account) placeOf(ctx context.Context, id device.Hash) (place *session.C
 		return v.users.Each(v.tx, func(u *directory.User) error {
 			c, err := direct(member(me), member(u))
 			if err == nil && c.ID == id {
-				place = c
+				where, found = place{direct: c}, true
 			}
 			return err
 		})
 	})
-	return place, err
+	return where, found, err
 }

@@ -19,6 +19,7 @@ var (
 	inbox         = queue.Queue{Room: "inbox"}
 	sent          = queue.Queue{Room: "sent", Limit: 10000} // what became of the IDs of sealed messages
 	heldEnvelopes = queue.Queue{Room: "held/envelope", Limit: 256, Size: 64 << 20}
+	heldEntries   = queue.Queue{Room: "held/entry", Limit: 16384, Size: 16 << 20} // of groups
 	heldMessages  = queue.Queue{Room: "held/message", Limit: 1000, Size: 64 << 20}
 )
 
@@ -43,6 +44,8 @@ type view struct {
 	made *device.Keys // that this transaction changed
 	sum  [sha256.Size]byte
 
+	looks    bool    // nothing is written
+	announce bool    // sessions are due in groups
 	restored bool    // it was noticed that the store was put back to an earlier state
 	notices  []Event // of what followed from an input
 }

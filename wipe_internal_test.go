@@ -56,7 +56,7 @@ func secrets(t *testing.T, a *Account, c *Conversation) (all [][]byte) {
 		if r.Err() != nil {
 			return r.Err()
 		}
-		open, err := session.List(v.tx, c.place.ID)
+		open, err := session.List(v.tx, c.place.id())
 		if err != nil {
 			return err
 		}

@@ -74,7 +74,7 @@ func (k *Keys) Unwrap(e *envelope.Envelope) (cek []byte, own CertID, err error) 
 	for _, h := range k.messaging {
 		if e.IsFor(h.public.id) {
 			own = h.public.fields.Cert
-			cek, err = e.Unwrap(h.public.id, own, h.x25519)
+			cek, err = e.Unwrap(&envelope.Private{KeyID: h.public.id, Cert: own, Key: h.x25519, Hybrid: h.hybrid})
 			return cek, own, err
 		}
 	}

@@ -72,7 +72,7 @@ func TestKeysUnwrapWhatIsSealedToOneOfThem(t *testing.T) {
 	old := h.accept(k.Record().ID(), h.rotate(k, nil, start))
 	h.update(k, device.Hybrid)
 	key := h.accept(k.Record().ID(), h.rotate(k, nil, start))
-	b, err := k.SignSession(&envelope.Statement{Suite: 1, Heads: []envelope.Head{{User: alice}}, MaxMessages: 1, MaxAge: 3600}, make([]byte, 32))
+	b, err := k.SignSession(&envelope.Statement{Suite: 2, Heads: []envelope.Head{{User: alice}}, MaxMessages: 1, MaxAge: 3600}, make([]byte, 32))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,10 +80,11 @@ func TestKeysUnwrapWhatIsSealedToOneOfThem(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sealed := func(keys ...*device.MessagingKey) *envelope.Envelope {
-		to := []envelope.Recipient{{Key: ecdh.Generate().Public()}} // somebody else
+	sealed := func(suite uint64, keys ...*device.MessagingKey) *envelope.Envelope {
+		signed.Suite = suite
+		to := []envelope.Recipient{{Key: ecdh.Generate().Public(), Hybrid: ecdh.GenerateHybrid().Public()}} // somebody else
 		for _, m := range keys {
-			to = append(to, envelope.Recipient{KeyID: m.ID(), Cert: m.Cert(), Key: m.X25519()})
+			to = append(to, envelope.Recipient{KeyID: m.ID(), Cert: m.Cert(), Key: m.X25519(), Hybrid: m.Hybrid()})
 		}
 		sealed, err := envelope.Seal(signed, b, make([]byte, 32), ecdh.Generate(), to)
 		if err != nil {
@@ -95,18 +96,39 @@ func TestKeysUnwrapWhatIsSealedToOneOfThem(t *testing.T) {
 		}
 		return e
 	}
-	for _, m := range []*device.MessagingKey{old, key} {
-		e := sealed(m)
-		cek, own, err := k.Unwrap(e)
-		if err != nil || own != m.Cert() {
-			t.Fatalf("hangs on %v, want %v: %v", own, m.Cert(), err)
+	for _, suite := range []uint64{1, 2} {
+		for _, m := range []*device.MessagingKey{old, key} {
+			e := sealed(suite, m)
+			cek, own, err := k.Unwrap(e)
+			if err != nil || own != m.Cert() {
+				t.Fatalf("suite %d: hangs on %v, want %v: %v", suite, own, m.Cert(), err)
+			}
+			if got, err := e.Open(cek); err != nil || !bytes.Equal(got, b) {
+				t.Error(err)
+			}
 		}
-		if got, err := e.Open(cek); err != nil || !bytes.Equal(got, b) {
-			t.Error(err)
-		}
+		_, _, err = k.Unwrap(sealed(suite))
+		wantFault(t, err, fault.NotForThisDevice)
 	}
-	_, _, err = k.Unwrap(sealed())
-	wantFault(t, err, fault.NotForThisDevice)
+}
+
+// Who seals to a device of suite 1 as if it had suite 2 is at fault.
+func TestKeyOfSuite1UnwrapsNothingOfSuite2(t *testing.T) {
+	k := generate(t, alice, device.Classical)
+	h := found(t, k, nil)
+	m := h.accept(k.Record().ID(), h.rotate(k, nil, start))
+	to := envelope.Recipient{KeyID: m.ID(), Cert: m.Cert(), Key: m.X25519(), Hybrid: ecdh.GenerateHybrid().Public()}
+	s := &envelope.Signed{Statement: envelope.Statement{Suite: 2}, Secret: make([]byte, 32)}
+	b, err := envelope.Seal(s, make([]byte, 100), make([]byte, 32), nil, []envelope.Recipient{to})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := envelope.Parse(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _, err = k.Unwrap(e)
+	wantFault(t, err, fault.Malformed)
 }
 
 func TestDestroyedKeysDoNothingForSessions(t *testing.T) {

@@ -26,8 +26,9 @@ type HybridPrivateKey struct {
 
 // HybridPublicKey is a public key of X-Wing whose two halves were checked. It is immutable.
 type HybridPublicKey struct {
-	_ [0]func()
-	b [HybridPublicSize]byte
+	_   [0]func()
+	b   [HybridPublicSize]byte
+	key hpke.PublicKey // nil of the zero value
 }
 
 // GenerateHybrid makes a new hybrid key pair from crypto/rand.
@@ -72,13 +73,14 @@ func NewHybridPublicKey(b []byte) (*HybridPublicKey, error) {
 	if len(b) != HybridPublicSize {
 		return nil, fmt.Errorf("ecdh: hybrid public key of %d bytes: %w", len(b), fault.Malformed)
 	}
-	if _, err := hpke.MLKEM768X25519().NewPublicKey(b); err != nil {
+	key, err := hpke.MLKEM768X25519().NewPublicKey(b)
+	if err != nil {
 		return nil, fmt.Errorf("ecdh: hybrid public key: %w", fault.Malformed)
 	}
 	if _, err := NewPublicKey(b[HybridPublicSize-Size:]); err != nil {
 		return nil, err
 	}
-	return &HybridPublicKey{b: [HybridPublicSize]byte(b)}, nil
+	return &HybridPublicKey{b: [HybridPublicSize]byte(b), key: key}, nil
 }
 
 // Public returns the public half. It is there even after Destroy. That of the zero value is all zero, which is no key.

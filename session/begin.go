@@ -36,8 +36,8 @@ func (p Policy) Check() error {
 // the device used before in this conversation, nil for none.
 //
 // A device that is not in those logs, or whose record there is a newer one, is fault.Misuse, one that was revoked
-// fault.RevokedDevice. A member's log that is missing is fault.Misuse, one with another root fault.IdentityChanged. When
-// every device has suite 2 the session would need it: fault.UnsupportedVersion.
+// fault.RevokedDevice. A member's log that is missing is fault.Misuse, one with another root fault.IdentityChanged. The suite
+// is the highest that every device can do (Session.Suite).
 func Begin(me *device.Keys, c *Conversation, p Policy, prev *ID, now time.Time, logs Logs) (*Session, error) {
 	if err := c.check(); err != nil {
 		return nil, err
@@ -55,9 +55,6 @@ func Begin(me *device.Keys, c *Conversation, p Policy, prev *ID, now time.Time, 
 	}
 	if err := mayBegin(me.Record(), roster, logs); err != nil {
 		return nil, err
-	}
-	if roster.Suite() != device.Classical {
-		return nil, fmt.Errorf("session: suite 2: %w", fault.UnsupportedVersion)
 	}
 	fields := envelope.Statement{
 		Conversation: c.ID,
@@ -118,7 +115,7 @@ func timestamp(t time.Time) (uint64, error) {
 }
 
 // SealTo seals the session to messaging keys: in the first envelope to that of every device, later again to that of one who
-// missed it, whoever made the session. The keys agree in parallel on all cores. No key at all, one twice, or one of a device
+// missed it, whoever made the session. All cores work on it. No key at all, one twice, or one of a device
 // that is not in the roster is fault.Misuse.
 func (s *Session) SealTo(keys ...*device.MessagingKey) ([]byte, error) {
 	statement, err := s.ExportSecretStatement()
@@ -136,8 +133,11 @@ func (s *Session) SealTo(keys ...*device.MessagingKey) ([]byte, error) {
 	}
 	r := make([]byte, envelope.SecretSize)
 	rand.Read(r)
-	ephemeral := ecdh.Generate()
-	defer ephemeral.Destroy()
+	var ephemeral *ecdh.PrivateKey // suite 2 makes one for each recipient
+	if s.Suite() == device.Classical {
+		ephemeral = ecdh.Generate()
+		defer ephemeral.Destroy()
+	}
 	b, err := envelope.Seal(signed, statement, r, ephemeral, to)
 	if err != nil {
 		return nil, fmt.Errorf("session: %w", err)
@@ -162,7 +162,7 @@ func (s *Session) recipients(keys []*device.MessagingKey) ([]envelope.Recipient,
 			return nil, fmt.Errorf("session: key %d comes twice: %w", i, fault.Misuse)
 		}
 		seen[k.ID()] = true
-		to[i] = envelope.Recipient{KeyID: k.ID(), Cert: k.Cert(), Key: k.X25519()}
+		to[i] = envelope.Recipient{KeyID: k.ID(), Cert: k.Cert(), Key: k.X25519(), Hybrid: k.Hybrid()}
 	}
 	return to, nil
 }

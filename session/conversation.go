@@ -72,6 +72,12 @@ func (c *Conversation) check() error {
 	return nil
 }
 
+// SameState reports whether two are of the same epoch of the same conversation.
+func (c *Conversation) SameState(other *Conversation) bool {
+	same := c.State == nil && other.State == nil || c.State != nil && other.State != nil && *c.State == *other.State
+	return same && c.ID == other.ID
+}
+
 // roster is that of the members' logs as they are. A log that is missing is the caller's mistake, one with another root than
 // the member's is fault.IdentityChanged.
 func (c *Conversation) roster(logs Logs) (*device.Roster, error) {

@@ -15,7 +15,10 @@ import (
 
 // One secret, one name of it, on every device of the roster; and everybody reads what anybody writes.
 func TestEveryDeviceOfTheRosterTakesTheSameSession(t *testing.T) {
-	w := newWorld(t)
+	inBothSuites(t, testEveryDeviceOfTheRosterTakesTheSameSession)
+}
+
+func testEveryDeviceOfTheRosterTakesTheSameSession(t *testing.T, w *world) {
 	group := []string{alice, bob, carol}
 	for name, c := range map[string]*session.Conversation{
 		"two users": w.direct(bob, alice), "notes to self": w.direct(alice), "a group": w.group(7, group...),
@@ -67,7 +70,10 @@ func (w *world) readsAll(t *testing.T, at, in *session.Session, names []string) 
 }
 
 func TestNobodyElseTakesTheSession(t *testing.T) {
-	w := newWorld(t)
+	inBothSuites(t, testNobodyElseTakesTheSession)
+}
+
+func testNobodyElseTakesTheSession(t *testing.T, w *world) {
 	c := w.direct(alice, bob)
 	s := w.begin("alice/phone", c)
 	envelope := w.sealed(s, w.names(alice, bob)...)
@@ -113,7 +119,10 @@ func TestDeviceWithoutKeyIsLeftOut(t *testing.T) {
 
 // The state of the sender is all that counts: the receiver's logs may be longer, and the queue may have taken a year.
 func TestLateAndBehindIsAccepted(t *testing.T) {
-	w := newWorld(t)
+	inBothSuites(t, testLateAndBehindIsAccepted)
+}
+
+func testLateAndBehindIsAccepted(t *testing.T, w *world) {
 	c := w.direct(alice, bob)
 	s := w.begin("alice/laptop", c)
 	envelope := w.sealed(s, w.names(alice, bob)...)
@@ -143,7 +152,10 @@ func TestLateAndBehindIsAccepted(t *testing.T) {
 // A record that was replaced stays good where a session names it: as sender, as receiver, and for what was sealed to its
 // messaging key.
 func TestUpdatedRecordStaysGood(t *testing.T) {
-	w := newWorld(t)
+	inBothSuites(t, testUpdatedRecordStaysGood)
+}
+
+func testUpdatedRecordStaysGood(t *testing.T, w *world) {
 	c := w.direct(alice, bob)
 	s := w.begin("alice/phone", c)
 	envelope := w.sealed(s, w.names(alice, bob)...)
@@ -194,9 +206,12 @@ func TestSessionReachesExactlyItsRoster(t *testing.T) {
 	w := newWorld(t)
 	w.add("carol/tablet")
 	w.add("bob/desk")
-	everybody := w.names(alice, bob, carol)
+	w.suite = device.Hybrid
+	w.add("dora/phone")
+	w.add("dora/tablet")
+	everybody := w.names(alice, bob, carol, "dora")
 	rapid.Check(t, func(rt *rapid.T) {
-		users := rapid.SliceOfNDistinct(rapid.SampledFrom([]string{alice, bob, carol}), 1, 3, rapid.ID).Draw(rt, "users")
+		users := rapid.SliceOfNDistinct(rapid.SampledFrom([]string{alice, bob, carol, "dora"}), 1, 4, rapid.ID).Draw(rt, "users")
 		slices.Sort(users)
 		names := w.names(users...)
 		c := w.group(rapid.Uint64Range(0, 1<<53-1).Draw(rt, "epoch"), users...)
@@ -227,7 +242,8 @@ func TestSessionReachesExactlyItsRoster(t *testing.T) {
 				wantFault(t, err, fault.NotForThisDevice)
 				continue
 			}
-			if err != nil || got.ID() != s.ID() || got.Policy() != p || *got.Prev() != prev {
+			if err != nil || got.ID() != s.ID() || got.Policy() != p || *got.Prev() != prev ||
+				got.Suite() != s.Suite() || (got.Suite() == device.Hybrid) != slices.Equal(users, []string{"dora"}) {
 				rt.Fatalf("%s: %v", at, err)
 			}
 			o, err := got.Open(message, w.logs)
@@ -239,7 +255,10 @@ func TestSessionReachesExactlyItsRoster(t *testing.T) {
 }
 
 func TestResumeGivesTheSameSession(t *testing.T) {
-	w := newWorld(t)
+	inBothSuites(t, testResumeGivesTheSameSession)
+}
+
+func testResumeGivesTheSameSession(t *testing.T, w *world) {
 	for _, c := range []*session.Conversation{w.direct(alice, bob), w.group(3, alice, bob, carol)} {
 		s := w.begin("alice/phone", c)
 		statement := must(s.ExportSecretStatement())

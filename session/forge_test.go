@@ -112,11 +112,12 @@ func (w *world) statementOf(c *session.Conversation) fields {
 		logs = append(logs, w.logs[m.User])
 		heads = append(heads, head(m.User, w.logs[m.User].Pin()))
 	}
-	roster := must(device.NewRoster(c.ID, c.Epoch, logs...)).Hash()
+	r := must(device.NewRoster(c.ID, c.Epoch, logs...))
+	roster := r.Hash()
 	secret := make([]byte, 32)
 	rand.Read(secret)
 	f := fields{
-		1: c.ID[:], 2: c.Epoch, 3: nil, 4: 1, 5: roster[:], 6: heads, 7: start.Unix(), 8: 100, 9: 604800, 10: nil, 11: secret,
+		1: c.ID[:], 2: c.Epoch, 3: nil, 4: int(r.Suite()), 5: roster[:], 6: heads, 7: start.Unix(), 8: 100, 9: 604800, 10: nil, 11: secret,
 	}
 	if c.State != nil {
 		f[3] = c.State[:]
@@ -157,16 +158,23 @@ func (w *world) statement(by string, f fields) made {
 	return made{sign1(s, wire.LabelSession, wire.AppendBound(nil, wire.LabelSession, id[:]), f.encode()), id, secret}
 }
 
-// seal puts whatever statement into an envelope that is right.
+// seal puts whatever statement into an envelope that is right, by the suite of the world.
 func (w *world) seal(m made, statement []byte, to ...string) []byte {
+	w.Helper()
+	return w.sealBy(w.suite, m, statement, to...)
+}
+
+// sealBy is seal by any suite, whatever the statement says.
+func (w *world) sealBy(suite device.Suite, m made, statement []byte, to ...string) []byte {
 	w.Helper()
 	var recipients []envelope.Recipient
 	for _, k := range w.keysOf(to...) {
-		recipients = append(recipients, envelope.Recipient{KeyID: k.ID(), Cert: k.Cert(), Key: k.X25519()})
+		recipients = append(recipients, envelope.Recipient{KeyID: k.ID(), Cert: k.Cert(), Key: k.X25519(), Hybrid: k.Hybrid()})
 	}
 	r := make([]byte, 32)
 	rand.Read(r)
-	return must(envelope.Seal(&envelope.Signed{ID: m.id, Secret: m.secret}, statement, r, ecdh.Generate(), recipients))
+	signed := &envelope.Signed{Statement: envelope.Statement{Suite: uint64(suite)}, ID: m.id, Secret: m.secret}
+	return must(envelope.Seal(signed, statement, r, ecdh.Generate(), recipients))
 }
 
 // forgedEnvelope is what bob's phone gets when a device signs these fields.

@@ -41,8 +41,8 @@ func OpenEnvelope(me *device.Keys, b []byte) (*Offer, error) {
 		return nil, fmt.Errorf("session: %w", err)
 	}
 	signed, err := envelope.ParseSigned(statement)
-	if err == nil && signed.Suite != uint64(device.Classical) {
-		err = fmt.Errorf("suite %d, sealed by suite 1: %w", signed.Suite, fault.Malformed)
+	if err == nil && signed.Suite != e.Suite {
+		err = fmt.Errorf("statement of suite %d, sealed by suite %d: %w", signed.Suite, e.Suite, fault.Malformed)
 	}
 	if err != nil {
 		clear(statement)
@@ -66,6 +66,9 @@ func (o *Offer) Conversation() (id device.Hash, epoch uint64, state *device.Hash
 	s := &o.view().signed
 	return s.Conversation, s.Epoch, clonePointer((*device.Hash)(s.State))
 }
+
+// Suite returns how the envelope was sealed. Whether the devices can do better is for Verify to say.
+func (o *Offer) Suite() device.Suite { return device.Suite(o.view().signed.Suite) }
 
 // Heads returns the logs that Verify needs, and how far, ascending by user. They are claims.
 func (o *Offer) Heads() []device.Head { return headsOf(&o.view().signed) }
@@ -115,31 +118,8 @@ func (o *Offer) Verify(me device.CertID, c *Conversation, now time.Time, logs Lo
 }
 
 func (o *Offer) verify(statement []byte, me device.CertID, c *Conversation, now time.Time, logs Logs) (*Session, error) {
-	signed, err := envelope.ParseSigned(statement) // once more, for the secret
+	signed, roster, err := verify(statement, o.id, c, now, logs)
 	if err != nil {
-		return nil, fmt.Errorf("session: %w", err)
-	}
-	from, err := signer(signed, logs)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := from.Verifier().Verify1(statement, cose.Bind(wire.LabelSession, o.id[:])); err != nil {
-		return nil, fmt.Errorf("session: statement: %w", err)
-	}
-	if ID(signed.ID) != o.id {
-		return nil, fmt.Errorf("session: ID does not commit to the statement: %w", fault.Malformed)
-	}
-	if t := unix(now); signed.Created < t && t-signed.Created > seconds(Remember) {
-		return nil, fmt.Errorf("session: made too long ago: %w", fault.Expired)
-	}
-	if err := c.admits(signed); err != nil {
-		return nil, err
-	}
-	roster, err := device.RosterAt(c.ID, c.Epoch, headsOf(signed), logs)
-	if err != nil {
-		return nil, fmt.Errorf("session: %w", err)
-	}
-	if err := fits(signed, roster); err != nil {
 		return nil, err
 	}
 	_, present := roster.Find(me)
@@ -147,6 +127,38 @@ func (o *Offer) verify(statement []byte, me device.CertID, c *Conversation, now 
 		return nil, fmt.Errorf("session: this device is not in the roster: %w", fault.NotForThisDevice)
 	}
 	return newSession(statement, signed, roster)
+}
+
+// verify holds a signed statement, which came as that of session id, against everything but the device that reads it.
+func verify(statement []byte, id ID, c *Conversation, now time.Time, logs Logs) (*envelope.Signed, *device.Roster, error) {
+	signed, err := envelope.ParseSigned(statement) // once more, for the secret
+	if err != nil {
+		return nil, nil, fmt.Errorf("session: %w", err)
+	}
+	from, err := signer(signed, logs)
+	if err != nil {
+		return nil, nil, err
+	}
+	if _, err := from.Verifier().Verify1(statement, cose.Bind(wire.LabelSession, id[:])); err != nil {
+		return nil, nil, fmt.Errorf("session: statement: %w", err)
+	}
+	if ID(signed.ID) != id {
+		return nil, nil, fmt.Errorf("session: ID does not commit to the statement: %w", fault.Malformed)
+	}
+	if t := unix(now); signed.Created < t && t-signed.Created > seconds(Remember) {
+		return nil, nil, fmt.Errorf("session: made too long ago: %w", fault.Expired)
+	}
+	if err := c.admits(signed); err != nil {
+		return nil, nil, err
+	}
+	roster, err := device.RosterAt(c.ID, c.Epoch, headsOf(signed), logs)
+	if err != nil {
+		return nil, nil, fmt.Errorf("session: %w", err)
+	}
+	if err := fits(signed, roster); err != nil {
+		return nil, nil, err
+	}
+	return signed, roster, nil
 }
 
 // signer finds the record that the statement claims to be signed under, in the logs of the users that it names. As long as

@@ -15,7 +15,10 @@ import (
 
 // What a statement must not say, although its ID commits to it, a device signed it and it is sealed as it must be.
 func TestStatementIsRefused(t *testing.T) {
-	w := newWorld(t)
+	inBothSuites(t, testStatementIsRefused)
+}
+
+func testStatementIsRefused(t *testing.T, w *world) {
 	c := w.direct(alice, bob)
 	good := w.statementOf(c)
 	w.add("alice/desk")
@@ -43,7 +46,7 @@ func TestStatementIsRefused(t *testing.T) {
 		want fault.Code
 	}{
 		"suite 0":                {"alice/phone", later.with(4, 0), malformed},
-		"suite-mixed":            {"alice/phone", later.with(4, 2), malformed},
+		"suite-mixed":            {"alice/phone", later.with(4, int(3-w.suite)), malformed},
 		"suite 3":                {"alice/phone", later.with(4, 3), fault.UnsupportedVersion},
 		"max-msgs-0":             {"alice/phone", later.with(8, 0), malformed},
 		"max-msgs-10001":         {"alice/phone", later.with(8, 10_001), malformed},
@@ -99,7 +102,10 @@ func TestStatementIsRefused(t *testing.T) {
 
 // The group entry says who the members are: another one is another group.
 func TestStatementOfAnotherGroupEntryIsRefused(t *testing.T) {
-	w := newWorld(t)
+	inBothSuites(t, testStatementOfAnotherGroupEntryIsRefused)
+}
+
+func testStatementOfAnotherGroupEntryIsRefused(t *testing.T, w *world) {
 	c := w.group(4, alice, bob, carol)
 	f := w.statementOf(c)
 	envelope := func(f fields) []byte { return w.forgedEnvelope("carol/phone", f) }
@@ -127,7 +133,10 @@ func TestStatementOfAnotherGroupEntryIsRefused(t *testing.T) {
 
 // A member who was reset has another root, and conversations of other IDs: that is what is told, whoever speaks of it.
 func TestOtherIdentityIsTold(t *testing.T) {
-	w := newWorld(t)
+	inBothSuites(t, testOtherIdentityIsTold)
+}
+
+func testOtherIdentityIsTold(t *testing.T, w *world) {
 	c := w.direct(alice, bob)
 	reset := w.members(alice, bob)
 	reset[0].Root[0] ^= 1
@@ -148,7 +157,10 @@ func TestOtherIdentityIsTold(t *testing.T) {
 
 // The ID commits to the secret and to every field: the same ID with another statement is a lie, whoever signs it.
 func TestIDCommitsToEverything(t *testing.T) {
-	w := newWorld(t)
+	inBothSuites(t, testIDCommitsToEverything)
+}
+
+func testIDCommitsToEverything(t *testing.T, w *world) {
 	c := w.group(1, alice, bob, carol)
 	f := w.statementOf(c)
 	m := w.statement("alice/phone", f)
@@ -187,37 +199,99 @@ func TestIDCommitsToEverything(t *testing.T) {
 	})
 }
 
-// The lowest suite of the roster is that of the session: a statement below it would take protection away.
-func TestSuiteBelowTheRosterIsRefused(t *testing.T) {
-	w := newWorld(t)
-	for _, user := range []string{"dora", "emil"} {
-		keys := must(device.Generate(user, device.Hybrid, start))
-		w.logs[user] = must(device.Verify(user, [][]byte{must(keys.Found(nil, start))}))
-		must(keys.Settle(w.logs[user]))
-		w.devices[user+"/phone"] = &phone{keys: keys}
-		w.rotate(user + "/phone")
+// The lowest suite of the roster is that of the session: a statement below it would take protection away, one above it
+// lies, and one that is sealed by another suite than it says is no better.
+func TestSuiteIsThatOfTheRoster(t *testing.T) {
+	w := newWorldOf(t, device.Hybrid)
+	c := w.direct(alice, bob)
+	f := w.statementOf(c)
+	for name, test := range map[string]struct {
+		says   int
+		sealed device.Suite
+		opens  bool
+	}{
+		"suite-below-roster":              {1, device.Classical, true},
+		"suite-mixed: 2 sealed by 1":      {2, device.Classical, false},
+		"suite-mixed: 1 sealed by 2":      {1, device.Hybrid, false},
+		"what the roster asks for, by it": {2, device.Hybrid, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := w.statement("alice/phone", f.with(4, test.says))
+			envelope := w.sealBy(test.sealed, m, m.bytes(), "bob/phone")
+			o, err := session.OpenEnvelope(w.devices["bob/phone"].keys, envelope)
+			if test.opens != (err == nil) || (o == nil) != (err != nil) {
+				t.Errorf("opened: %v", err)
+			}
+			s, err := w.verify("bob/phone", envelope, c)
+			if test.says == 2 && test.sealed == device.Hybrid {
+				if err != nil || s.Suite() != device.Hybrid || o.Suite() != device.Hybrid {
+					t.Errorf("%v: %v", s, err)
+				}
+				return
+			}
+			wantFault(t, err, fault.Malformed)
+		})
 	}
-	c := w.direct("dora", "emil")
-	_, err := session.Begin(w.devices["dora/phone"].keys, c, session.DefaultPolicy(), nil, start, w.logs)
-	wantFault(t, err, fault.UnsupportedVersion)
-	m := w.statement("dora/phone", w.statementOf(c))
-	_, err = w.verify("emil/phone", w.seal(m, m.bytes(), "emil/phone"), c)
+}
+
+// One device of suite 1 brings the whole conversation down to it, visibly; when it is gone, the next session has suite 2.
+func TestMixedRosterFallsToSuite1(t *testing.T) {
+	w := newWorldOf(t, device.Hybrid)
+	w.suite = device.Classical
+	w.add("bob/old")
+	c := w.direct(alice, bob)
+	s := w.begin("alice/phone", c)
+	names := w.names(alice, bob)
+	envelope := w.sealed(s, names...)
+	for _, at := range names { // those of suite 2 by their X25519 keys
+		if got := w.take(at, envelope, c); got.Suite() != device.Classical || w.offer(at, envelope).Suite() != device.Classical {
+			t.Errorf("%s has suite %d", at, got.Suite())
+		}
+	}
+	if must(session.Resume(must(s.ExportSecretStatement()), w.logs)).Suite() != device.Classical {
+		t.Error("resumed with another suite")
+	}
+	m := w.statement("alice/phone", w.statementOf(c).with(4, 2)) // more than the old device can do
+	_, err := w.verify("bob/phone", w.sealBy(device.Hybrid, m, m.bytes(), "bob/phone"), c)
 	wantFault(t, err, fault.Malformed)
 
-	m = w.statement("dora/phone", w.statementOf(c).with(4, 2)) // what the roster asks for, but sealed by suite 1
-	_, err = session.OpenEnvelope(w.devices["emil/phone"].keys, w.seal(m, m.bytes(), "emil/phone"))
-	wantFault(t, err, fault.Malformed)
-
-	mixed := w.direct(alice, "dora") // falls to suite 1
-	s := w.begin("dora/phone", mixed)
-	if got := w.take("alice/phone", w.sealed(s, "alice/phone", "dora/phone"), mixed); got.Roster().Suite() != device.Classical {
-		t.Error("another suite")
+	w.revoke("bob/old")
+	w.take("bob/phone", envelope, c) // begun before, and it says so
+	next := w.begin("bob/phone", c)
+	for _, at := range w.names(alice) {
+		if got := w.take(at, w.sealed(next, w.names(alice)...), c); got.Suite() != device.Hybrid {
+			t.Errorf("%s has suite %d", at, got.Suite())
+		}
 	}
+	if (*session.Session)(nil).Suite() != 0 || (*session.Offer)(nil).Suite() != 0 {
+		t.Error("none has a suite")
+	}
+}
+
+// A device that gets suite 2 by a new record is left out until it has a messaging key on that record.
+func TestDeviceIsUpgradedToSuite2(t *testing.T) {
+	w := newWorldOf(t, device.Hybrid)
+	w.suite = device.Classical
+	w.add("bob/old")
+	w.suite = device.Hybrid
+	w.update("bob/old")
+	c := w.direct(alice, bob)
+	s := w.begin("alice/phone", c)
+	if s.Suite() != device.Hybrid {
+		t.Errorf("suite %d", s.Suite())
+	}
+	_, err := s.SealTo(w.devices["bob/old"].key)
+	wantFault(t, err, fault.Misuse)
+	w.rotate("bob/old")
+	w.take("bob/old", w.sealed(s, "bob/old"), c)
 }
 
 // A messaging key that was renewed lives on for a while; when it is wiped, what was sealed to it opens for nobody.
 func TestErasedKeyOpensNothing(t *testing.T) {
-	w := newWorld(t)
+	inBothSuites(t, testErasedKeyOpensNothing)
+}
+
+func testErasedKeyOpensNothing(t *testing.T, w *world) {
 	c := w.direct(alice, bob)
 	envelope := w.sealed(w.begin("alice/phone", c), "bob/phone")
 	w.rotate("bob/phone")
@@ -234,9 +308,12 @@ func TestErasedKeyOpensNothing(t *testing.T) {
 	wantFault(t, err, fault.NotForThisDevice)
 }
 
-// Each byte of an envelope counts, except for the top bit of the ephemeral key, which X25519 ignores.
+// Each byte of an envelope counts, except for the top bit of the ephemeral key in suite 1, which X25519 ignores.
 func TestNoAlteredEnvelopeOpens(t *testing.T) {
-	w := newWorld(t)
+	inBothSuites(t, testNoAlteredEnvelopeOpens)
+}
+
+func testNoAlteredEnvelopeOpens(t *testing.T, w *world) {
 	c := w.direct(alice, bob)
 	envelope := w.sealed(w.begin("alice/phone", c), "bob/phone")
 	for i := range envelope {

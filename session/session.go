@@ -171,6 +171,10 @@ func (s *Session) Epoch() uint64 { return s.view().fields.Epoch }
 // State returns the hash of the group entry that made the epoch, nil in a conversation of one or two.
 func (s *Session) State() *device.Hash { return clonePointer((*device.Hash)(s.view().fields.State)) }
 
+// Suite returns how the session gets to its devices: by the lowest suite of the roster. Only device.Hybrid keeps it from who
+// records it now and has a quantum computer later. That of the zero value is 0.
+func (s *Session) Suite() device.Suite { return device.Suite(s.view().fields.Suite) }
+
 // Sender returns the record under which the session was made.
 func (s *Session) Sender() device.CertID { return s.view().sender }
 

@@ -55,6 +55,7 @@ type state struct {
 	MaxAge       uint64       `cbor:"9,keyasint"`
 	Count        uint64       `cbor:"10,keyasint"` // messages sent and received
 	Era          uint64       `cbor:"11,keyasint"` // of the store when the session was opened
+	Superseded   uint64       `cbor:"12,keyasint,omitempty"` // when another epoch took the place of its own; 0 while none did
 }
 
 // account is what is kept once.
@@ -62,6 +63,7 @@ type account struct {
 	Era     uint64 `cbor:"1,keyasint"` // sessions of an earlier one are not sent on
 	Contact uint64 `cbor:"2,keyasint"` // when the device was last on line
 	Online  uint64 `cbor:"3,keyasint"` // seconds on line so far
+	Drained uint64 `cbor:"4,keyasint,omitempty"` // when the queue last ran empty
 }
 
 // sender is what a device did in a session.
@@ -144,24 +146,36 @@ func Keep(tx *store.Tx, s *Session, now time.Time) (fresh bool, err error) {
 }
 
 // closes is when the session may close.
-func (s *state) closes() uint64 { return s.Opened + s.MaxAge + seconds(Grace) }
+func (s *state) closes() uint64 { return s.over() + seconds(Grace) }
+
+// over is when nobody sends on the session any more, as far as its own clock tells.
+func (s *state) over() uint64 {
+	if s.Superseded > 0 {
+		return min(s.Superseded, s.Opened+s.MaxAge)
+	}
+	return s.Opened + s.MaxAge
+}
 
 // Statement returns the statement of an open session, for Resume. It holds the session's secret: the caller wipes it.
 func Statement(tx *store.Tx, id ID) (statement []byte, open bool, err error) {
 	return tx.Get(nameOf(roomStatement, id[:]))
 }
 
-// Users returns whose logs Resume needs for a statement.
-func Users(statement []byte) ([]string, error) {
+// Members returns whose logs Resume needs for a statement.
+func Members(statement []byte) ([]Member, error) {
 	s, err := envelope.ParseSigned(statement)
 	if err != nil {
 		return nil, fmt.Errorf("session: statement is not the one that was kept: %w (%v)", fault.Damaged, err)
 	}
-	users := make([]string, len(s.Heads))
+	return membersOf(s), nil
+}
+
+func membersOf(s *envelope.Signed) []Member {
+	members := make([]Member, len(s.Heads))
 	for i, h := range s.Heads {
-		users[i] = h.User
+		members[i] = Member{h.User, h.Root}
 	}
-	return users, nil
+	return members
 }
 
 // Find returns the open sessions that a message may belong to: of several each is tried.
@@ -212,7 +226,7 @@ func Over(tx *store.Tx, id ID, now time.Time) (bool, error) {
 		return false, err
 	}
 	t := unix(now)
-	return t >= min(s.Created, s.Opened)+s.MaxAge+seconds(Grace/2) || s.ahead(t), nil
+	return t >= min(min(s.Created, s.Opened)+s.MaxAge, s.over())+seconds(Grace/2) || s.ahead(t), nil
 }
 
 // ahead reports whether the session was opened in the future: the own clock was wrong then, or is now. Others, whose clocks
@@ -244,8 +258,11 @@ func (r Reason) String() string {
 // Best returns the session to send the next message on: of all that were made for these devices and this state, with no
 // device that came or went since, and are neither used up nor too old, the one with the smallest ID, so that devices which
 // began sessions at the same time settle on one without a word. If there is none it says why, and the caller begins a new
-// one. roster is that of the members' logs as they are.
-func Best(tx *store.Tx, c *Conversation, roster *device.Roster, now time.Time) (best ID, why Reason, err error) {
+// one. roster is that of the members' logs as they are. pass, unless it is nil, is asked last of all: a session that it
+// reports false for is as if its roster had changed.
+func Best(
+	tx *store.Tx, c *Conversation, roster *device.Roster, now time.Time, pass func(ID) (bool, error),
+) (best ID, why Reason, err error) {
 	b, _, err := tx.Get(nameOf(roomOf, c.ID[:]))
 	if err != nil {
 		return ID{}, 0, err
@@ -262,6 +279,15 @@ func Best(tx *store.Tx, c *Conversation, roster *device.Roster, now time.Time) (
 			return ID{}, 0, err
 		}
 		r := s.usable(a, c, version, unix(now))
+		if r == None && pass != nil {
+			ok, err := pass(id)
+			if err != nil {
+				return ID{}, 0, err
+			}
+			if !ok {
+				r = RosterChanged
+			}
+		}
 		if r == None && (why != None || string(id[:]) < string(best[:])) {
 			best, why = id, None
 		} else if why != None {
@@ -278,7 +304,7 @@ func (s *state) usable(a *account, c *Conversation, version device.Hash, now uin
 	switch {
 	case s.Era != a.Era:
 		return Restored
-	case s.Roster != version || !same:
+	case s.Roster != version || !same || s.Superseded > 0:
 		return RosterChanged
 	case s.Count >= s.MaxMessages:
 		return Count

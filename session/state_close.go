@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/sottokit/sotto/device"
 	"github.com/sottokit/sotto/store"
@@ -100,6 +101,41 @@ func forgetPast(tx *store.Tx, now uint64) error {
 
 // Close closes a session before its time: one that can never be used again.
 func Close(tx *store.Tx, id ID) error { return end(tx, id) }
+
+// Supersede notes that another entry of a group took the place of the one that sessions were made for: those of every other
+// entry than tip close by Grace after that, so that what is on its way still opens. At is when it happened. tip is nil when
+// the group is over.
+func Supersede(tx *store.Tx, conversation device.Hash, tip *device.Hash, at time.Time) error {
+	b, _, err := tx.Get(nameOf(roomOf, conversation[:]))
+	if err != nil {
+		return err
+	}
+	for _, id := range ids(b, openingSize) {
+		s, err := readState(tx, id)
+		if err != nil {
+			return err
+		}
+		if s.Superseded > 0 || s.Group != nil && tip != nil && *s.Group == *tip {
+			continue
+		}
+		s.Superseded = max(1, unix(at))
+		if err := putState(tx, id, s); err != nil {
+			return err
+		}
+		if err := appendTo(tx, store.Name{Room: roomDue, Seq: s.closes()}, dueEntry(id, 0)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Past reports whether a session of an epoch that was superseded then is too late: its Grace is over, and the queue ran empty
+// after that.
+func Past(tx *store.Tx, superseded, now time.Time) (bool, error) {
+	a, err := readAccount(tx)
+	ends := unix(superseded) + seconds(Grace)
+	return unix(now) >= ends && a.Drained >= ends, err
+}
 
 // makeRoom closes what a new session pushes out: the oldest one of the same device when that has its share, else, when the
 // conversation is full, the oldest one of the user who has most. So nobody pushes out what others began.

@@ -90,7 +90,7 @@ func (m *memory) roster(c *session.Conversation) *device.Roster {
 func (m *memory) best(c *session.Conversation, now time.Time) (id session.ID, why session.Reason) {
 	m.Helper()
 	m.do(func(tx *store.Tx) (err error) {
-		id, why, err = session.Best(tx, c, m.roster(c), now)
+		id, why, err = session.Best(tx, c, m.roster(c), now, nil)
 		return err
 	})
 	return id, why

@@ -141,6 +141,9 @@ func Online(tx *store.Tx, drained bool, now time.Time) (closed []ID, err error) 
 	}
 	before := a.Contact
 	a.Contact = t
+	if drained {
+		a.Drained = t
+	}
 	if err := putAccount(tx, a); err != nil {
 		return nil, err
 	}

@@ -42,19 +42,20 @@ func TestASessionIsKeptOnce(t *testing.T) {
 
 func TestAKeptSessionIsResumedFromItsStatement(t *testing.T) {
 	m := newMemory(t)
-	s := m.kept("alice/phone", m.direct(alice, bob), session.DefaultPolicy(), start)
+	c := m.direct(alice, bob)
+	s := m.kept("alice/phone", c, session.DefaultPolicy(), start)
 	var statement []byte
 	m.do(func(tx *store.Tx) (err error) {
 		statement, _, err = session.Statement(tx, s.ID())
 		return err
 	})
-	if users, err := session.Users(statement); err != nil || !slices.Equal(users, []string{alice, bob}) {
-		t.Errorf("needs the logs of %q: %v", users, err)
+	if members, err := session.Members(statement); err != nil || !slices.Equal(members, c.Members) {
+		t.Errorf("needs the logs of %v: %v", members, err)
 	}
 	if again := must(session.Resume(statement, m.logs)); again.ID() != s.ID() {
 		t.Error("another session")
 	}
-	_, err := session.Users(statement[1:])
+	_, err := session.Members(statement[1:])
 	wantFault(t, err, fault.Damaged)
 }
 

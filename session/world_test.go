@@ -25,6 +25,7 @@ var start = time.Unix(1_800_000_000, 0)
 // world is everybody and what they have of each other: all know the same logs. Devices are named "user/device".
 type world struct {
 	testing.TB
+	suite   device.Suite // of new devices
 	logs    session.Logs
 	devices map[string]*phone
 	founder map[string]string // the first device of each user
@@ -39,7 +40,19 @@ type phone struct {
 // newWorld has two devices of alice's and bob's each, and one of carol's.
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	w := &world{t, session.Logs{}, map[string]*phone{}, map[string]string{}}
+	return newWorldOf(t, device.Classical)
+}
+
+// inBothSuites runs a test in a new world of each.
+func inBothSuites(t *testing.T, test func(t *testing.T, w *world)) {
+	for name, suite := range map[string]device.Suite{"suite 1": device.Classical, "suite 2": device.Hybrid} {
+		t.Run(name, func(t *testing.T) { test(t, newWorldOf(t, suite)) })
+	}
+}
+
+func newWorldOf(t testing.TB, suite device.Suite) *world {
+	t.Helper()
+	w := &world{t, suite, session.Logs{}, map[string]*phone{}, map[string]string{}}
 	for _, name := range []string{"alice/phone", "alice/laptop", "bob/phone", "bob/tablet", "carol/phone"} {
 		w.add(name)
 	}
@@ -63,7 +76,7 @@ func userOf(name string) string {
 func (w *world) add(name string) {
 	w.Helper()
 	user := userOf(name)
-	keys := must(device.Generate(user, device.Classical, start))
+	keys := must(device.Generate(user, w.suite, start))
 	w.devices[name] = &phone{keys: keys}
 	if l := w.logs[user]; l == nil {
 		root := must(keys.Found(nil, start))
@@ -95,7 +108,7 @@ func (w *world) revoke(name string) {
 func (w *world) update(name string) {
 	w.Helper()
 	by := w.devices[name].keys
-	w.extend(by, must(w.logs[userOf(name)].Update(by, device.Classical, start.Add(time.Hour))))
+	w.extend(by, must(w.logs[userOf(name)].Update(by, w.suite, start.Add(time.Hour))))
 }
 
 // rotate gives a device a new messaging key.

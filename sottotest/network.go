@@ -1,6 +1,7 @@
 package sottotest
 
 import (
+	"crypto/sha256"
 	"errors"
 	"slices"
 	"testing"
@@ -9,16 +10,18 @@ import (
 	"github.com/sottokit/sotto"
 	"github.com/sottokit/sotto/device"
 	"github.com/sottokit/sotto/fault"
+	"github.com/sottokit/sotto/group"
 )
 
 // Network is a server in memory and the clock of everybody on it: it keeps the log of each user, the newest device-key of
-// each device, and a queue for each device.
+// each device, the chain of each group, and a queue for each device.
 type Network struct {
 	t      testing.TB
 	now    time.Time
 	users  []string
 	logs   map[string][][]byte
 	keys   map[device.ID][]byte
+	chains map[device.Hash][][]byte
 	queues map[device.ID][][]byte
 	peers  []*Peer
 }
@@ -27,7 +30,7 @@ type Network struct {
 func NewNetwork(t testing.TB) *Network {
 	return &Network{
 		t: t, now: time.Unix(1_800_000_000, 0), logs: map[string][][]byte{}, keys: map[device.ID][]byte{},
-		queues: map[device.ID][][]byte{},
+		queues: map[device.ID][][]byte{}, chains: map[device.Hash][][]byte{},
 	}
 }
 
@@ -51,7 +54,8 @@ func (n *Network) SyncAll() map[*Peer][]sotto.Event {
 	return all
 }
 
-// post takes a parcel, as a server does: a log entry only where it extends the log, a device-key only when it is newer.
+// post takes a parcel, as a server does: the entry of a log or of a group only where it extends that, a device-key only when
+// it is newer.
 func (n *Network) post(user string, p sotto.Parcel) {
 	n.t.Helper()
 	switch p.Kind {
@@ -59,6 +63,8 @@ func (n *Network) post(user string, p sotto.Parcel) {
 		n.postEntry(user, p.Data)
 	case sotto.ParcelKey:
 		n.postKey(user, p.Data)
+	case sotto.ParcelGroup:
+		n.postGroup(p.Data)
 	default:
 		for _, id := range p.To {
 			n.queues[id] = append(n.queues[id], p.Data)
@@ -75,6 +81,17 @@ func (n *Network) postEntry(user string, entry []byte) {
 		n.users = append(n.users, user)
 	}
 	n.logs[user] = append(slices.Clone(log), entry)
+}
+
+func (n *Network) postGroup(entry []byte) {
+	n.t.Helper()
+	claim, err := group.Inspect(entry)
+	n.must("entry of a group", err)
+	chain := n.chains[claim.Group]
+	if uint64(len(chain)) != claim.Epoch || len(chain) > 0 && device.Hash(sha256.Sum256(chain[len(chain)-1])) != claim.Prev {
+		return // another entry came first
+	}
+	n.chains[claim.Group] = append(chain, entry)
 }
 
 func (n *Network) postKey(user string, key []byte) {

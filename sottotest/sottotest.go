@@ -15,6 +15,7 @@ import (
 
 	"github.com/sottokit/sotto"
 	"github.com/sottokit/sotto/cose"
+	"github.com/sottokit/sotto/device"
 	"github.com/sottokit/sotto/mk/lockbox"
 	"github.com/sottokit/sotto/store"
 )
@@ -122,6 +123,34 @@ func (p *Peer) Send(user, text string) sotto.MessageID {
 	return id
 }
 
+// NewGroup makes a group with other users, whom the peer has met, and delivers it.
+func (p *Peer) NewGroup(others ...*Peer) *sotto.Group {
+	p.net.t.Helper()
+	ctx := context.Background()
+	var members []*sotto.Contact
+	for _, other := range others {
+		c, err := p.Contact(ctx, other.User())
+		p.net.must("contact", err)
+		members = append(members, c)
+	}
+	g, err := p.CreateGroup(ctx, members...)
+	p.net.must("group", err)
+	p.Flush()
+	return g
+}
+
+// Say seals a text for a group that the peer knows, and delivers it.
+func (p *Peer) Say(id device.Hash, text string) sotto.MessageID {
+	p.net.t.Helper()
+	g, err := p.Group(context.Background(), id)
+	p.net.must("group", err)
+	m := sotto.NewMessageID()
+	_, err = g.Seal(context.Background(), m, "text/plain", []byte(text))
+	p.net.must("seal", err)
+	p.Flush()
+	return m
+}
+
 // Flush hands everything that is pending to the network.
 func (p *Peer) Flush() {
 	p.net.t.Helper()
@@ -152,6 +181,14 @@ func (p *Peer) Fetch() [][]byte {
 		in = append(in, p.net.logs[user][min(held, len(p.net.logs[user])):]...)
 		in = append(in, p.net.keysOf(user)...)
 	}
+	groups, err := p.Groups(context.Background())
+	p.net.must("groups", err)
+	for _, g := range groups {
+		state, err := g.State(context.Background())
+		p.net.must("group", err)
+		chain := p.net.chains[g.ID()]
+		in = append(in, chain[min(int(state.Epoch)+1, len(chain)):]...)
+	}
 	in = append(in, p.net.queues[p.Device()]...)
 	delete(p.net.queues, p.Device())
 	return in
@@ -172,11 +209,61 @@ func (p *Peer) Sync() []sotto.Event {
 	return append(unread, wrong...)
 }
 
+// maxRounds bounds how often what comes may need something more.
+const maxRounds = 8
+
+// bring fetches what events need of groups and of users who are new, and reports whether that was anything.
+func (p *Peer) bring(events []sotto.Event) (in [][]byte, asked bool) {
+	p.net.t.Helper()
+	ctx := context.Background()
+	for _, e := range events {
+		for _, n := range e.Needs {
+			switch {
+			case n.GroupOf != nil:
+				chain := p.net.chains[*n.GroupOf]
+				in = append(in, chain[min(int(n.FromSeq), len(chain)):]...)
+			case n.LogOf != "" && p.net.logs[n.LogOf] != nil:
+				if _, err := p.Contact(ctx, n.LogOf); err == nil {
+					continue // the next Sync brings it
+				}
+				_, err := p.Trust(ctx, n.LogOf, p.net.logs[n.LogOf])
+				p.net.must("trust", err)
+				in, asked = append(in, p.net.keysOf(n.LogOf)...), true
+			}
+		}
+	}
+	return in, asked || in != nil
+}
+
+// settled leaves out events of inputs that came once more, and those that waited for what is here now.
+func settled(events, more []sotto.Event) (left []sotto.Event) {
+	again := map[[32]byte]bool{}
+	for _, e := range more {
+		again[e.ID] = true
+	}
+	for _, e := range events {
+		if !again[e.ID] {
+			e.Needs = nil
+			left = append(left, e)
+		}
+	}
+	return left
+}
+
 // receive takes what the network has and returns what cannot be used.
 func (p *Peer) receive() (wrong []sotto.Event) {
 	p.net.t.Helper()
 	events, err := p.Receive(context.Background(), p.Fetch()...)
 	p.net.must("receive", err)
+	for range maxRounds {
+		needed, asked := p.bring(events)
+		if !asked {
+			break
+		}
+		more, err := p.Receive(context.Background(), needed...)
+		p.net.must("receive", err)
+		events = append(settled(events, more), more...)
+	}
 	for _, e := range events {
 		if e.Why != 0 && e.Kind != sotto.KindRestored && e.Kind != sotto.KindOvertaken && e.Kind != sotto.KindDropped {
 			wrong = append(wrong, e)

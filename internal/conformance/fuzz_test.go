@@ -14,7 +14,7 @@ var cheap = []string{
 	"dmsg_keys", "dmsg_encrypt0_edge", "dmsg_cosekey_edge", "aes_gcm_test", "chacha20_poly1305_test", "aes_wrap_test",
 	"x25519_test", "ed25519_test", "hkdf_sha256_test", "rfc3394-aes-kw", "rfc5869-hkdf", "rfc8032-ed25519",
 	"rfc8439-chacha20poly1305", "rfc8949-appendix-f-malformed", "rfc7914-scrypt", "any other name",
-	"native_v2", "sotto_devices", "sotto_lockbox", "sotto_sessions",
+	"native_v2", "sotto_devices", "sotto_lockbox", "sotto_sessions", "sotto_suite2", "x-wing", "hpke-pq",
 }
 
 // costly reports whether a file has a case that stretches a password, at a cost that it says itself.
@@ -33,7 +33,7 @@ func costly(base string, file []byte) bool {
 
 // addSamples adds files of sotto's own formats, cut down: of each kind the first case, and the first that is refused.
 func addSamples(f *testing.F) {
-	for _, base := range []string{"sotto_devices", "sotto_lockbox", "sotto_sessions"} {
+	for _, base := range []string{"sotto_devices", "sotto_lockbox", "sotto_sessions", "sotto_suite2"} {
 		b, err := os.ReadFile("testdata/vectors/" + base + ".json")
 		if err != nil {
 			f.Fatal(err)

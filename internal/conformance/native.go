@@ -13,6 +13,7 @@ type nativeFile struct {
 	devices map[string]*nativeDevice
 	log     nativeLog
 	session nativeSession
+	groupID octets // nil when the file has no group
 }
 
 // nativeSections are the sections in the order in which they run: each has a driver, or a reason why it has none. The list
@@ -27,13 +28,13 @@ var nativeSections = []struct {
 	{name: "registration", run: (*nativeFile).runRegistration},
 	{name: "backup", run: (*nativeFile).runBackup},
 	{name: "session", run: (*nativeFile).runSession},
-	{name: "session_suite2", skip: "sotto has no sessions of suite 2"},
+	{name: "session_suite2", run: (*nativeFile).runSuite2},
 	{name: "messages", run: (*nativeFile).runMessages},
 	{name: "padded_length_of_plaintext_length", run: (*nativeFile).runPadding},
 	{name: "group", skip: "sotto has no groups"},
 	{name: "link", skip: "sotto links no devices"},
 	{name: "link_cpace", skip: "sotto links no devices"},
-	{name: "safety_number", skip: "sotto has no safety numbers"},
+	{name: "safety_number", run: (*nativeFile).runNumbers},
 	{name: "rejected_in_the_study", skip: "names without values"},
 }
 
@@ -73,11 +74,14 @@ func readNative(file []byte) (*nativeFile, error) {
 		Devices map[string]json.RawMessage `json:"devices"`
 		Log     nativeLog                  `json:"device_log"`
 		Session nativeSession              `json:"session"`
+		Group   struct {
+			ID octets `json:"group_id,omitempty"`
+		} `json:"group,omitempty"`
 	}
 	if err := decode(file, &form); err != nil {
 		return nil, err
 	}
-	n := &nativeFile{map[string]*nativeDevice{}, form.Log, form.Session}
+	n := &nativeFile{map[string]*nativeDevice{}, form.Log, form.Session, form.Group.ID}
 	for name, object := range form.Devices {
 		d := &nativeDevice{}
 		if err := decode(object, d); err != nil {

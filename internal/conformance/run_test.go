@@ -24,7 +24,13 @@ func TestOwnVectorsPass(t *testing.T) {
 		"sotto_devices":      {530, 0, 0},
 		"sotto_lockbox":      {240, 0, 0},
 		"sotto_sessions":     {778, 0, 0},
-		"native_v2":          {39, 0, 7}, // suite 2, groups, links, safety numbers, vaults
+		"sotto_suite2":       {291, 0, 0},
+		"sotto_numbers":      {171, 0, 0},
+		"signal_fingerprint": {10, 0, 0},
+		"native_v2":          {48, 0, 5}, // groups, links, vaults
+
+		"x-wing":  {3, 0, 3},  // encapsulations with chosen randomness
+		"hpke-pq": {3, 0, 14}, // other KEMs, KDFs and AEADs
 
 		"rfc3394-aes-kw":               {6, 0, 0},
 		"rfc5869-hkdf":                 {3, 0, 4}, // SHA-1

@@ -41,6 +41,9 @@ var drivers = map[string]driver{
 	"sotto_devices":      sottoDeviceKinds.run,
 	"sotto_lockbox":      sottoLockboxKinds.run,
 	"sotto_sessions":     sottoSessionKinds.run,
+	"sotto_numbers":      sottoNumberKinds.run,
+	"signal_fingerprint": signalFingerprints,
+	"sotto_suite2":       sottoSessionKinds.run,
 	"native_v2":          native,
 
 	"aes_gcm_test":           wycheproofAEAD("A128GCM", "A192GCM", "A256GCM"),
@@ -50,6 +53,9 @@ var drivers = map[string]driver{
 	"ed25519_test":           wycheproof(wycheproofEd25519),
 	"hkdf_sha256_test":       wycheproof(wycheproofHKDF),
 	"pbkdf2_hmacsha256_test": wycheproof(wycheproofPBKDF2),
+
+	"x-wing":  xwingVectors,
+	"hpke-pq": hpkePQ,
 
 	"rfc3394-aes-kw":               rfcTests(keyWrap),
 	"rfc5869-hkdf":                 rfcTests(hkdfBothSteps),

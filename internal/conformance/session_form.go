@@ -127,7 +127,7 @@ func recipientKEK(ephemeral *ecdh.PrivateKey, session []byte, to envelope.Recipi
 	return z.HKDF(nil, info, 32)
 }
 
-// recipientOf is the device that a device-key belongs to, whose signature is not checked.
+// recipientOf is the device, by suite 1, that a device-key belongs to, whose signature is not checked.
 func recipientOf(deviceKey []byte) (envelope.Recipient, error) {
 	var f deviceKeyForm
 	if _, err := readForm(deviceKey, &f); err != nil {

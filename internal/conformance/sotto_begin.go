@@ -23,9 +23,8 @@ func (c *sottoSession) write() error {
 	params, id, err1 := f.sessionID(in.Sender.Cert)
 	statement, err2 := f.sign(in.Sender.Seed, in.Sender.Cert)
 	cek, iv, err3 := contentKeys(in.Secret, statement, in.R)
-	ephemeral, err4 := ecdh.NewPrivateKey(in.Ephemeral)
-	roster, err5 := rosterOf(f.Conversation, f.Epoch, plain(out.Devices))
-	if err := errors.Join(err1, err2, err3, err4, err5); err != nil {
+	roster, err4 := rosterOf(f.Conversation, f.Epoch, plain(out.Devices))
+	if err := errors.Join(err1, err2, err3, err4); err != nil {
 		return err
 	}
 	err = errors.Join(
@@ -43,7 +42,11 @@ func (c *sottoSession) write() error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(c.writeEnvelope(ephemeral), c.begin(f, logs))
+	writeEnvelope := c.writeEnvelope
+	if in.Suite == uint64(device.Hybrid) {
+		writeEnvelope = c.writeEnvelope2
+	}
+	return errors.Join(writeEnvelope(), c.begin(f, logs))
 }
 
 // logsThen are the logs as they were when the session was made.
@@ -79,8 +82,12 @@ func (c *sottoSession) form() (f statementForm, err error) {
 	}}, nil
 }
 
-func (c *sottoSession) writeEnvelope(ephemeral *ecdh.PrivateKey) error {
+func (c *sottoSession) writeEnvelope() error {
 	in, out := &c.Inputs, &c.Outputs
+	ephemeral, err := ecdh.NewPrivateKey(in.Ephemeral)
+	if err != nil {
+		return err
+	}
 	if len(in.Recipients) != len(out.KeyIDs) || len(in.Recipients) != len(out.KEKs) {
 		return fmt.Errorf("%d recipients, %d key IDs, %d keys", len(in.Recipients), len(out.KeyIDs), len(out.KEKs))
 	}
@@ -97,6 +104,28 @@ func (c *sottoSession) writeEnvelope(ephemeral *ecdh.PrivateKey) error {
 		}
 	}
 	b, err := sealStatement(out.Statement, in.R, ephemeral, to)
+	return errors.Join(err, equal("envelope made anew", b, out.Envelope))
+}
+
+// writeEnvelope2 is the same in suite 2, from the encapsulations on.
+func (c *sottoSession) writeEnvelope2() error {
+	in, out := &c.Inputs, &c.Outputs
+	if len(in.Recipients) != len(out.KeyIDs) || len(in.Recipients) != len(in.Encapsulations) {
+		return fmt.Errorf("%d recipients, %d key IDs, %d encapsulations", len(in.Recipients), len(out.KeyIDs), len(in.Encapsulations))
+	}
+	var recipients []any
+	for i, b := range in.Recipients {
+		to, err1 := recipientOf(b)
+		var e encapsulation
+		err2 := decode(in.Encapsulations[i], &e)
+		sealed, err3 := sealForm2(e.Shared, out.SessionID, to.KeyID[:], to.Cert[:], out.CEK)
+		r, err4 := recipientForm2(to.KeyID[:], e.Key, sealed)
+		if err := errors.Join(err1, err2, err3, err4, equal("key ID", to.KeyID[:], out.KeyIDs[i])); err != nil {
+			return fmt.Errorf("recipient %d: %w", i, err)
+		}
+		recipients = append(recipients, r)
+	}
+	b, err := envelopeForm(out.SessionID, out.Statement, out.CEK, out.IV, recipients)
 	return errors.Join(err, equal("envelope made anew", b, out.Envelope))
 }
 

@@ -229,7 +229,7 @@ func (r *sequenceRun) best(s *sequenceStep) error {
 		return err
 	}
 	return r.db.View(r.ctx, func(tx *store.Tx) error {
-		id, why, err := session.Best(tx, r.conversation, roster, time.Unix(s.Now, 0))
+		id, why, err := session.Best(tx, r.conversation, roster, time.Unix(s.Now, 0), nil)
 		if err != nil {
 			return err
 		}

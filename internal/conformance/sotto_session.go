@@ -42,8 +42,10 @@ type sottoSession struct {
 		Prev        octets            `json:"prev,omitempty"`
 		Secret      octets            `json:"secret"`
 		R           octets            `json:"r"`
-		Ephemeral   octets            `json:"ephemeral"`
 		Recipients  []octets          `json:"recipients"` // device-keys
+
+		Ephemeral      octets            `json:"ephemeral,omitempty"`      // in suite 1
+		Encapsulations []json.RawMessage `json:"encapsulations,omitempty"` // in suite 2, of each recipient
 	} `json:"inputs"`
 	Outputs struct {
 		Conversation octets   `json:"conversation"`
@@ -55,7 +57,7 @@ type sottoSession struct {
 		CEK          octets   `json:"cek"`
 		IV           octets   `json:"iv"`
 		KeyIDs       []octets `json:"key_ids"`
-		KEKs         []octets `json:"keks"`
+		KEKs         []octets `json:"keks,omitempty"` // in suite 1
 		Envelope     octets   `json:"envelope"`
 		Stripped     []octets `json:"stripped"` // of each recipient
 	} `json:"outputs"`
@@ -124,6 +126,7 @@ func (c *sottoSession) readBy(r *sessionReader, b []byte) error {
 		equal("ID before it is verified", offered[:], c.Outputs.SessionID),
 		equal("conversation before it is verified", id[:], c.Outputs.Conversation),
 		same("epoch before it is verified", epoch, conversation.Epoch),
+		same("suite before it is verified", offer.Suite(), device.Suite(c.Inputs.Suite)),
 		equal("state before it is verified", orNone(state), orNone(conversation.State)),
 		same("whether the heads are the same before it is verified", slices.Equal(offer.Heads(), headsOf(heads)), true))
 }
@@ -144,6 +147,7 @@ func (c *sottoSession) same(s *session.Session) error {
 		equal("session ID", id[:], out.SessionID),
 		equal("conversation", of[:], out.Conversation),
 		same("epoch", s.Epoch(), conversation.Epoch),
+		same("suite", s.Suite(), device.Suite(in.Suite)),
 		equal("state", orNone(s.State()), orNone(conversation.State)),
 		equal("sender", sender[:], in.Sender.Cert),
 		same("time", s.Created().Unix(), in.Created),

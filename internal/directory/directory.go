@@ -1,5 +1,5 @@
-// Package directory keeps what a device knows of users and their devices: the pinned log of each user, and the newest
-// messaging key of each device. Everything is read and written inside the caller's transaction.
+// Package directory keeps what a device knows of users and their devices: the pinned log of each user, the mark that people
+// gave it, and the newest messaging key of each device. Everything is read and written inside the caller's transaction.
 package directory
 
 import (
@@ -12,14 +12,18 @@ import (
 	"github.com/sottokit/sotto/fault"
 	"github.com/sottokit/sotto/internal/wire"
 	"github.com/sottokit/sotto/store"
+	"github.com/sottokit/sotto/trust"
 )
 
 // The rooms.
 const (
 	roomUsers   = "users"         // number: a user's ID, in the order in which they were pinned
-	roomVersion = "users/version" // how often a log has grown
+	roomVersion = "users/version" // how often something changed that says to whom may be sealed
 	roomUser    = "user"          // [user]: fields
+	roomTrust   = "user/trust"    // [user]: marks, of a user to whom something happened
 	roomLog     = "user/log"      // [user], seq: log entry
+	roomOther   = "user/other"    // [user], seq: entry of another log that was served, until people decide
+	roomFormer  = "user/former"   // [user, root], seq: entry of the log of an identity that is not the pinned one
 	roomCert    = "user/cert"     // [CertID]: whose record it is
 	roomKey     = "user/key"      // [user, device ID]: the newest device-key that was accepted
 	roomWaiting = "user/waiting"  // [user, device ID]: a device-key from ahead of the log
@@ -29,8 +33,15 @@ const (
 // Directory reads users. It remembers logs, so that they need not be put together again: whatever it knows is compared with
 // what is stored. The zero value is ready; it is safe for concurrent use.
 type Directory struct {
-	mu   sync.Mutex
-	logs map[string]*device.Log
+	mu     sync.Mutex
+	logs   map[string]*device.Log
+	former map[identity]*device.Log
+}
+
+// identity is who somebody is: the user ID together with the root of the log.
+type identity struct {
+	user string
+	root device.Hash
 }
 
 // User is somebody whose log is pinned.
@@ -38,7 +49,9 @@ type User struct {
 	Name   string
 	Log    *device.Log
 	Forked bool // another branch of the log turned up, and nobody has decided yet
+	Trust  trust.State
 	fields fields
+	marks  marks
 }
 
 // Root returns the user's identity, together with the name.
@@ -66,6 +79,10 @@ func (d *Directory) User(tx *store.Tx, name string) (*User, error) {
 	}
 	u.Forked = u.fields.Fork != nil
 	pin := device.Pin{Root: u.fields.Root, Seq: u.fields.Seq, Head: u.fields.Head}
+	if u.marks, err = readMarks(tx, name); err != nil {
+		return nil, err
+	}
+	u.Trust = trust.State{Pin: pin, Mark: u.marks.mark(), Cause: trust.Event(u.marks.Cause)}
 	if u.Log = d.known(name, pin); u.Log != nil {
 		return u, nil
 	}
@@ -78,21 +95,6 @@ func (d *Directory) User(tx *store.Tx, name string) (*User, error) {
 	}
 	d.remember(u.Log)
 	return u, nil
-}
-
-// Logs returns the logs of those of the users who are pinned.
-func (d *Directory) Logs(tx *store.Tx, users ...string) (map[string]*device.Log, error) {
-	logs := map[string]*device.Log{}
-	for _, name := range users {
-		u, err := d.User(tx, name)
-		if err != nil {
-			return nil, err
-		}
-		if u != nil {
-			logs[name] = u.Log
-		}
-	}
-	return logs, nil
 }
 
 // Each visits everybody who is pinned, in the order in which that happened.
@@ -108,12 +110,7 @@ func (d *Directory) Each(tx *store.Tx, f func(u *User) error) error {
 
 // Entries returns the log of a user as it is stored, none for somebody who is not pinned.
 func Entries(tx *store.Tx, name string) ([][]byte, error) {
-	var entries [][]byte
-	err := tx.Range(logName(name, 0), func(_ uint64, entry []byte) error {
-		entries = append(entries, entry)
-		return nil
-	})
-	return entries, err
+	return all(tx, logName(name, 0))
 }
 
 // Entry returns one entry of a user's log, nil when it is not there.
@@ -128,7 +125,7 @@ func Owner(tx *store.Tx, c device.CertID) (string, error) {
 	return string(b), err
 }
 
-// Version counts how often a log has grown.
+// Version counts how often something changed that says to whom may be sealed: a log, a mark, what waits for a log.
 func Version(tx *store.Tx) (uint64, error) {
 	b, _, err := tx.Get(store.Name{Room: roomVersion})
 	if err != nil || len(b) != 8 {
@@ -137,7 +134,7 @@ func Version(tx *store.Tx) (uint64, error) {
 	return binary.BigEndian.Uint64(b), nil
 }
 
-func countGrowth(tx *store.Tx) error {
+func count(tx *store.Tx) error {
 	n, err := Version(tx)
 	tx.Put(store.Name{Room: roomVersion}, binary.BigEndian.AppendUint64(nil, n+1))
 	return err
@@ -172,13 +169,14 @@ func note(tx *store.Tx, name string) error {
 	return err
 }
 
+// put stores a user and the mark.
 func put(tx *store.Tx, u *User) error {
 	b, err := wire.Marshal(&u.fields)
 	if err != nil {
 		return fmt.Errorf("directory: user: %w", err)
 	}
 	tx.Put(userName(u.Name), b)
-	return nil
+	return putMarks(tx, u)
 }
 
 // decided reports whether a recovery on the log has settled which branch counts.

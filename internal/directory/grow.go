@@ -7,6 +7,7 @@ import (
 	"github.com/sottokit/sotto/device"
 	"github.com/sottokit/sotto/fault"
 	"github.com/sottokit/sotto/store"
+	"github.com/sottokit/sotto/trust"
 )
 
 // ErrMoved says that the store has another log by now than the one that a Growth began from.
@@ -48,13 +49,15 @@ func (g *Growth) Forks() bool { return g != nil && g.fork != nil }
 // Change is what the growth of a log brought.
 type Change struct {
 	Added, Revoked []device.ID // ascending; none are added when the user is pinned for the first time
-	Parted         bool        // entries that were held are gone: a recovery chose another branch
+	Parted         bool        // entries that were held are gone: another branch was chosen
 	Keys           []*device.MessagingKey
+	Event          trust.Event  // what happened to the identity
+	Notice         trust.Notice // and what to tell of it
 }
 
 // Apply stores the log and what follows from it: its records can be found, keys of devices that are none any more are
-// dropped, and device-keys that were ahead of it are looked at again; those that are accepted now are Keys. nil says that
-// nothing has changed. It is ErrMoved when the store has another log by now.
+// dropped, and device-keys that were ahead of it are looked at again; those that are accepted now are Keys. The mark follows
+// what happened. nil says that nothing has changed. It is ErrMoved when the store has another log by now.
 func (d *Directory) Apply(tx *store.Tx, g *Growth) (*Change, error) {
 	u, err := d.User(tx, g.User)
 	if err != nil {
@@ -67,18 +70,26 @@ func (d *Directory) Apply(tx *store.Tx, g *Growth) (*Change, error) {
 		return nil, ErrMoved
 	}
 	if g.fork != nil {
-		other := slices.Clone(g.fork.Other)
-		u.fields.Fork = &other
-		return nil, put(tx, u)
+		return d.fork(tx, u, g.fork.Other)
 	}
 	if g.Log == g.Base {
 		return nil, nil
 	}
+	c := &Change{}
 	if g.Base == nil {
 		if err := note(tx, g.User); err != nil {
 			return nil, err
 		}
+		u.Trust = trust.First(g.Log)
+	} else {
+		c.Event = trust.Between(g.Base, g.Log)
+		u.Trust, c.Notice = u.Trust.See(c.Event, g.Log.Pin())
 	}
+	return c, d.replace(tx, u, g, c)
+}
+
+// replace stores the log that a user has from now on, and what follows from that.
+func (d *Directory) replace(tx *store.Tx, u *User, g *Growth, c *Change) error {
 	g.putEntries(tx)
 	pin := g.Log.Pin()
 	u.fields.Root, u.fields.Seq, u.fields.Head = pin.Root, pin.Seq, pin.Head
@@ -86,23 +97,20 @@ func (d *Directory) Apply(tx *store.Tx, g *Growth) (*Change, error) {
 		u.fields.Fork = nil
 	}
 	if err := put(tx, u); err != nil {
-		return nil, err
-	}
-	if err := countGrowth(tx); err != nil {
-		return nil, err
+		return err
 	}
 	tx.AfterCommit(func() { d.remember(g.Log) })
-	c := g.change(tx)
+	g.change(tx, c)
 	for _, r := range g.Log.Active() {
 		m, err := retry(tx, g.Log, r.ID())
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if m != nil {
 			c.Keys = append(c.Keys, m)
 		}
 	}
-	return c, nil
+	return nil
 }
 
 // putEntries stores what is new. Entries of a branch that lost are deleted.
@@ -122,8 +130,7 @@ func (g *Growth) putEntries(tx *store.Tx) {
 }
 
 // change compares the devices before and after.
-func (g *Growth) change(tx *store.Tx) *Change {
-	c := &Change{}
+func (g *Growth) change(tx *store.Tx, c *Change) {
 	before := map[device.ID]bool{}
 	if g.Base != nil {
 		c.Parted = g.Log.Holds(g.Base.Pin()) != nil
@@ -146,7 +153,6 @@ func (g *Growth) change(tx *store.Tx) *Change {
 	byID := func(a, b device.ID) int { return slices.Compare(a[:], b[:]) }
 	slices.SortFunc(c.Added, byID)
 	slices.SortFunc(c.Revoked, byID)
-	return c
 }
 
 // retry looks again at a device-key that was ahead of the log, and returns it if it is accepted now. One that is good for

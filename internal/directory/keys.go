@@ -58,7 +58,7 @@ func Wait(tx *store.Tx, l *device.Log, id device.ID, deviceKey []byte) error {
 		return nil
 	}
 	tx.Put(n, deviceKey)
-	return nil
+	return count(tx)
 }
 
 // answered lets a device-key wait no more when one of its generation or a newer one was accepted. An older one that comes
@@ -69,10 +69,11 @@ func answered(tx *store.Tx, l *device.Log, id device.ID, gen uint64) error {
 	if err != nil || !found {
 		return err
 	}
-	if _, held, err := device.KeyClaim(b); err != nil || held.Gen <= gen {
-		tx.Delete(n)
+	if _, held, err := device.KeyClaim(b); err == nil && held.Gen > gen {
+		return nil
 	}
-	return nil
+	tx.Delete(n)
+	return count(tx)
 }
 
 // Waiting reports whether a device of the user knows more of the log than is known here: nothing is sealed to that user

@@ -26,6 +26,8 @@ const (
 // Envelope is a parsed envelope, not yet opened: nothing in it was verified.
 type Envelope struct {
 	ID         [32]byte // the session that it claims to bring
+	Suite      uint64   // of its recipients, 1 or 2
+	suite      *suite
 	raw        []byte
 	protected  []byte
 	iv         []byte
@@ -90,32 +92,34 @@ func (e *Envelope) readProtected() error {
 	return nil
 }
 
-// readRecipients finds the recipients, of which there must be n of one form.
+// readRecipients finds the recipients, of which there must be n of one suite.
 func (e *Envelope) readRecipients(n int) error {
-	if n == 0 || len(e.recipients) != n*recipientSize {
+	s := suiteBy(e.recipients)
+	if s == nil || len(e.recipients) != n*s.size() {
 		return fmt.Errorf("%d bytes for %d of them: %w", len(e.recipients), n, fault.Malformed)
 	}
+	e.suite, e.Suite = s, s.number
 	e.index = make(map[[keyIDSize]byte]int, n)
 	for i := range n {
 		b := e.recipient(i)
-		if !isRecipient(b) {
+		if !s.isRecipient(b) {
 			return fmt.Errorf("number %d is of another form: %w", i, fault.Malformed)
 		}
-		if _, twice := e.index[keyIDOf(b)]; twice {
-			return fmt.Errorf("number %d has the key ID of another one: %w", i, fault.Malformed)
-		}
-		e.index[keyIDOf(b)] = i
+		e.index[s.keyIDOf(b)] = i
+	}
+	if len(e.index) != n {
+		return fmt.Errorf("a key ID comes twice: %w", fault.Malformed)
 	}
 	return nil
 }
 
-func (e *Envelope) recipient(i int) []byte { return e.recipients[i*recipientSize:][:recipientSize] }
+func (e *Envelope) recipient(i int) []byte { return e.recipients[i*e.suite.size():][:e.suite.size()] }
 
 // KeyIDs returns the IDs of the messaging keys that the envelope is sealed to.
 func (e *Envelope) KeyIDs() [][keyIDSize]byte {
 	ids := make([][keyIDSize]byte, len(e.index))
 	for i := range ids {
-		ids[i] = keyIDOf(e.recipient(i))
+		ids[i] = e.suite.keyIDOf(e.recipient(i))
 	}
 	return ids
 }
@@ -134,7 +138,7 @@ func (e *Envelope) Strip(keyID [keyIDSize]byte) ([]byte, error) {
 		return nil, fmt.Errorf("envelope: no recipient of this key: %w", fault.NotForThisDevice)
 	}
 	start := len(e.raw) - len(e.recipients) - wire.HeadSize(uint64(len(e.index)))
-	b := make([]byte, 0, start+1+recipientSize)
+	b := make([]byte, 0, start+1+e.suite.size())
 	b = append(append(b, e.raw[:start]...), wire.MajorArray|1)
 	return append(b, e.recipient(i)...), nil
 }

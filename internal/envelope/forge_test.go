@@ -7,7 +7,6 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/sottokit/sotto/ecdh"
 	"github.com/sottokit/sotto/internal/coseimpl"
 	"github.com/sottokit/sotto/internal/envelope"
 	"github.com/sottokit/sotto/internal/pad"
@@ -26,22 +25,55 @@ type forged struct {
 	recipients  [][]byte
 }
 
-// forge is the published envelope with one recipient, bob's tablet.
-func (v *vectors) forge(t testing.TB) forged {
+// scene is a published envelope with one recipient in pieces, and two devices of which the first one reads it.
+type scene struct {
+	forged
+	suite        uint64
+	statement    octets
+	reader, twin *envelope.Private
+
+	// Where they are in a recipient, and how long the public half is. A key ID has 16 bytes, the wrapped key stands last.
+	keyID, public, publicSize, wrapped int
+}
+
+// forge is the scene of suite 1, which most tests of what both suites share take.
+func (v *vectors) forge(t testing.TB) *scene { return v.scenes(t)[0] }
+
+// scenes are one of each suite.
+func (v *vectors) scenes(t testing.TB) []*scene {
 	t.Helper()
-	one := parse(t, v.Session.Stripped)
-	r := wire.NewReader(v.Session.Stripped)
+	carol := v.Devices["carol/phone"].key(t)
+	stripped, err := parse(t, v.Suite2.Envelope).Strip(carol.KeyID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []*scene{
+		{
+			pieces(t, v.Session.Stripped, v.Session.CEK, v.Session.Statement, 108), 1, v.Session.Statement,
+			v.Devices["bob/tablet"].key(t), v.Devices["bob/phone"].key(t), 9, 34, 32, 68,
+		},
+		{
+			pieces(t, stripped, v.Suite2.CEK, v.Suite2.Statement, 1202), 2, v.Suite2.Statement,
+			carol, v.Devices["dave/phone"].key(t), 12, 32, 1120, 1154,
+		},
+	}
+}
+
+// pieces takes an envelope with one recipient of that size apart.
+func pieces(t testing.TB, b, cek, statement octets, recipient int) forged {
+	t.Helper()
+	id := parse(t, b).ID
+	r := wire.NewReader(b)
 	r.Tag("tag")
 	r.Array("array", 4)
 	protected := r.Bytes("protected", 256)
 	unprotected := r.Raw("unprotected")
 	f := forged{
 		head: []byte{0xd8, coseimpl.TagEncrypt, 0x84}, protected: protected, unprotected: unprotected, iv: unprotected[3:],
-		cek: v.Session.CEK, aad: wire.AppendBound(nil, wire.LabelEnvelope, one.ID[:]),
-		padded:     pad.Append(nil, v.Session.Statement),
-		recipients: [][]byte{v.Session.Stripped[len(v.Session.Stripped)-108:]},
+		cek: cek, aad: wire.AppendBound(nil, wire.LabelEnvelope, id[:]), padded: pad.Append(nil, statement),
+		recipients: [][]byte{b[len(b)-recipient:]},
 	}
-	if r.Err() != nil || !bytes.Equal(f.bytes(), v.Session.Stripped) {
+	if r.Err() != nil || !bytes.Equal(f.bytes(), b) {
 		t.Fatalf("forged %x: %v", f.bytes(), r.Err())
 	}
 	return f
@@ -84,18 +116,12 @@ func (f forged) change(how func(f *forged)) []byte {
 }
 
 // open is all that a device does with an envelope before it looks at the statement.
-func (v *vectors) open(t testing.TB, b []byte, name string) ([]byte, error) {
-	t.Helper()
-	d := v.Devices[name]
-	return open(b, [16]byte(d.KeyID), [32]byte(d.Cert), private(t, d.Private))
-}
-
-func open(b []byte, keyID [16]byte, cert [32]byte, key *ecdh.PrivateKey) ([]byte, error) {
+func open(b []byte, p *envelope.Private) ([]byte, error) {
 	e, err := envelope.Parse(b)
 	if err != nil {
 		return nil, err
 	}
-	cek, err := e.Unwrap(keyID, cert, key)
+	cek, err := e.Unwrap(p)
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package envelope_test
 
 import (
 	"bytes"
+	"slices"
 	"testing"
 
 	"github.com/sottokit/sotto/internal/coseimpl"
@@ -12,8 +13,10 @@ import (
 
 func FuzzParse(f *testing.F) {
 	v := readVectors(f)
+	scenes := v.scenes(f)
 	f.Add([]byte(v.Session.Envelope))
 	f.Add([]byte(v.Session.Stripped))
+	f.Add([]byte(v.Suite2.Envelope))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		e, err := envelope.Parse(b)
 		faulttest.FromInput(t, err)
@@ -35,9 +38,10 @@ func FuzzParse(f *testing.F) {
 				t.Error("stripped to something else")
 			}
 		}
-		d := v.Devices["bob/tablet"]
-		_, err = e.Unwrap([16]byte(d.KeyID), [32]byte(d.Cert), private(t, d.Private))
-		faulttest.FromInput(t, err)
+		for _, s := range scenes {
+			_, err = e.Unwrap(s.reader)
+			faulttest.FromInput(t, err)
+		}
 		_, err = e.Open(v.Session.CEK)
 		faulttest.FromInput(t, err)
 	})
@@ -49,10 +53,33 @@ func FuzzOpen(f *testing.F) {
 	good := v.forge(f)
 	f.Add(good.padded)
 	f.Fuzz(func(t *testing.T, padded []byte) {
-		statement, err := v.open(t, good.change(func(f *forged) { f.padded = padded }), "bob/tablet")
+		statement, err := open(good.change(func(f *forged) { f.padded = padded }), good.reader)
 		faulttest.FromInput(t, err)
 		if err == nil && !bytes.HasPrefix(padded, statement) {
 			t.Error("opened to something else")
+		}
+	})
+}
+
+// FuzzUnwrap puts its input in the place of what is sealed to the recipient, first the public half.
+func FuzzUnwrap(f *testing.F) {
+	scenes := readVectors(f).scenes(f)
+	for _, s := range scenes {
+		f.Add(slices.Concat(s.recipients[0][s.public:s.public+s.publicSize], s.recipients[0][s.wrapped:]))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		for _, s := range scenes {
+			recipient := slices.Clone(s.recipients[0])
+			n := copy(recipient[s.public:s.public+s.publicSize], b)
+			copy(recipient[s.wrapped:], b[n:])
+			statement, err := open(s.change(func(f *forged) { f.recipients = [][]byte{recipient} }), s.reader)
+			faulttest.FromInput(t, err)
+			if s.suite == 1 {
+				recipient[65] = recipient[65]&0x7f | s.recipients[0][65]&0x80 // X25519 ignores the top bit
+			}
+			if err == nil && (!bytes.Equal(recipient, s.recipients[0]) || !bytes.Equal(statement, s.statement)) {
+				t.Errorf("suite %d: opened", s.suite)
+			}
 		}
 	})
 }

@@ -1,116 +1,108 @@
 package envelope
 
 import (
+	"bytes"
 	"fmt"
-	"slices"
 
 	"github.com/sottokit/sotto/ecdh"
 	"github.com/sottokit/sotto/fault"
-	"github.com/sottokit/sotto/internal/coseimpl"
-	"github.com/sottokit/sotto/internal/wire"
-)
-
-// A recipient of suite 1 is ECDH-ES+A256KW over X25519 (RFC 9053 §6.4.1):
-//
-//	[<<{1: -31}>>, {-1: {1: 1, -1: 4, -2: epk}, 4: key_id}, A256KW(KEK, CEK)]
-//
-// Every one has the same size and differs from the others in key ID, ephemeral key and wrapped key alone, so it is written
-// and read by position.
-const (
-	recipientStart = "\x83\x44\xa1\x01\x38\x1e\xa2\x04\x50"
-	recipientKey   = "\x20\xa3\x01\x01\x20\x04\x21\x58\x20"
-	recipientWrap  = "\x58\x28"
-
-	atKeyID       = len(recipientStart)
-	atKey         = atKeyID + keyIDSize + len(recipientKey)
-	atWrap        = atKey + ecdh.Size + len(recipientWrap)
-	recipientSize = atWrap + wrappedSize
-
-	keyIDSize   = 16
-	keySize     = 32 // of CEK and KEK
-	wrappedSize = keySize + 8
 )
 
 // Recipient is a device to seal to: a messaging key, its ID, and the record that it hangs on.
 type Recipient struct {
-	KeyID [keyIDSize]byte
-	Cert  [32]byte
-	Key   *ecdh.PublicKey
+	KeyID  [keyIDSize]byte
+	Cert   [32]byte
+	Key    *ecdh.PublicKey       // for suite 1
+	Hybrid *ecdh.HybridPublicKey // for suite 2
 }
 
-// isRecipient reports whether b, of recipientSize bytes, has the form of a recipient.
-func isRecipient(b []byte) bool {
-	return string(b[:atKeyID]) == recipientStart &&
-		string(b[atKeyID+keyIDSize:atKey]) == recipientKey &&
-		string(b[atKey+ecdh.Size:atWrap]) == recipientWrap
+// Private is the private half of a messaging key, its ID, and the record that it hangs on.
+type Private struct {
+	KeyID  [keyIDSize]byte
+	Cert   [32]byte
+	Key    *ecdh.PrivateKey
+	Hybrid *ecdh.HybridPrivateKey // nil of a device of suite 1
 }
 
-func keyIDOf(recipient []byte) [keyIDSize]byte { return [keyIDSize]byte(recipient[atKeyID:]) }
+const (
+	keyIDSize = 16
+	keySize   = 32 // of CEK and KEK
+)
 
-// kdf derives the keys that wrap. Each is bound to the session, the messaging key and the record (RFC 9053 §5.2):
+// suite is how the recipients of one envelope get its content key. All of them have the same size and differ in key ID,
+// public half and wrapped key alone, so they are written and read by position:
 //
-//	[-5, [null, null, null], [cert_id, null, null], [256, <<{1: -31}>>, <<["sotto/v1.recipient", session_id, key_id]>>]]
-//
-// so that equal or related public keys give unrelated keys although all recipients share one ephemeral key (Bellare,
-// Boldyreva and Staddon, PKC 2003). The info has one size; recipients differ in two places of it.
-type kdf struct{ info []byte }
+//	beforeKeyID, key ID, beforePublic, public half, beforeWrapped, wrapped key
+type suite struct {
+	number                                   uint64
+	beforeKeyID, beforePublic, beforeWrapped string
+	publicSize, wrappedSize                  int
 
-// inInfo is where the record's ID stands: after the heads of the context and of party V, and the null party U.
-const inInfo = 1 + 1 + 4 + 1 + 2
+	// wrapper makes what wraps for an envelope of session, in one goroutine. ephemeral is the key of suite 1.
+	wrapper func(session [32]byte, ephemeral *ecdh.PrivateKey) wrap
 
-func newKDF(session [32]byte) kdf {
-	other := wire.AppendBound(nil, wire.LabelRecipient, session[:], make([]byte, keyIDSize))
-	context := coseimpl.KDF{V: coseimpl.Party{Identity: make([]byte, 32)}, Public: other}
-	protected := recipientStart[2:6]
-	return kdf{context.AppendContext(nil, coseimpl.A256KW, 8*keySize, []byte(protected))}
+	// unwrap returns the content key, which the caller wipes.
+	unwrap func(session [32]byte, p *Private, public, wrapped []byte) (cek []byte, err error)
 }
 
-// key derives the key for one recipient, which the caller wipes.
-func (k kdf) key(private *ecdh.PrivateKey, public *ecdh.PublicKey, cert [32]byte, keyID [keyIDSize]byte) ([]byte, error) {
-	z, err := private.Agree(public)
-	if err != nil {
-		return nil, err
+// wrap encrypts a content key to one recipient.
+type wrap func(to *Recipient, cek []byte) (public, wrapped []byte, err error)
+
+// suites is written nowhere.
+var suites = []*suite{&suite1, &suite2}
+
+// suiteOf is the suite of that number, nil for none.
+func suiteOf(number uint64) *suite {
+	for _, s := range suites {
+		if s.number == number {
+			return s
+		}
 	}
-	defer z.Destroy()
-	copy(k.info[inInfo:], cert[:])
-	copy(k.info[len(k.info)-keyIDSize:], keyID[:])
-	return z.HKDF(nil, k.info, keySize)
+	return nil
 }
 
-// appendTo appends the recipient. epk is the public half of ephemeral.
-func (r *Recipient) appendTo(dst []byte, k kdf, ephemeral *ecdh.PrivateKey, epk, cek []byte) ([]byte, error) {
-	kek, err := k.key(ephemeral, r.Key, r.Cert, r.KeyID)
-	if err != nil {
-		return nil, err
+// suiteBy is the suite that recipients are of by how the first one begins, nil for none.
+func suiteBy(recipients []byte) *suite {
+	for _, s := range suites {
+		if bytes.HasPrefix(recipients, []byte(s.beforeKeyID)) {
+			return s
+		}
 	}
-	defer clear(kek)
-	wrapped, err := coseimpl.WrapKey(kek, cek)
-	if err != nil {
-		return nil, err
-	}
-	dst = append(append(dst, recipientStart...), r.KeyID[:]...)
-	dst = append(append(dst, recipientKey...), epk...)
-	return append(append(dst, recipientWrap...), wrapped...), nil
+	return nil
 }
 
-// Unwrap returns the content key, which the caller wipes, for the messaging key of that ID, which hangs on the record cert.
-// An ephemeral key of low order is fault.Malformed, another private key, record or session fault.Damaged.
-func (e *Envelope) Unwrap(keyID [keyIDSize]byte, cert [32]byte, private *ecdh.PrivateKey) ([]byte, error) {
-	i, ok := e.index[keyID]
+func (s *suite) atPublic() int  { return len(s.beforeKeyID) + keyIDSize + len(s.beforePublic) }
+func (s *suite) atWrapped() int { return s.atPublic() + s.publicSize + len(s.beforeWrapped) }
+func (s *suite) size() int      { return s.atWrapped() + s.wrappedSize }
+
+// isRecipient reports whether b, of size bytes, has the form of a recipient.
+func (s *suite) isRecipient(b []byte) bool {
+	return string(b[:len(s.beforeKeyID)]) == s.beforeKeyID &&
+		string(b[len(s.beforeKeyID)+keyIDSize:s.atPublic()]) == s.beforePublic &&
+		string(b[s.atPublic()+s.publicSize:s.atWrapped()]) == s.beforeWrapped
+}
+
+func (s *suite) keyIDOf(recipient []byte) [keyIDSize]byte {
+	return [keyIDSize]byte(recipient[len(s.beforeKeyID):])
+}
+
+func (s *suite) appendRecipient(dst []byte, keyID [keyIDSize]byte, public, wrapped []byte) []byte {
+	dst = append(append(dst, s.beforeKeyID...), keyID[:]...)
+	dst = append(append(dst, s.beforePublic...), public...)
+	return append(append(dst, s.beforeWrapped...), wrapped...)
+}
+
+// Unwrap returns the content key, which the caller wipes, for a messaging key. A public half of low order is
+// fault.Malformed, and so is a recipient of suite 2 for a key that has none; another private key, record or session is
+// fault.Damaged.
+func (e *Envelope) Unwrap(p *Private) ([]byte, error) {
+	i, ok := e.index[p.KeyID]
 	if !ok {
 		return nil, fmt.Errorf("envelope: no recipient of this key: %w", fault.NotForThisDevice)
 	}
-	recipient := e.recipient(i)
-	epk, err := ecdh.NewPublicKey(slices.Clone(recipient[atKey : atKey+ecdh.Size]))
-	if err != nil {
-		return nil, fmt.Errorf("envelope: ephemeral key: %w", err)
-	}
-	kek, err := newKDF(e.ID).key(private, epk, cert, keyID)
-	if err != nil {
-		return nil, fmt.Errorf("envelope: %w", err)
-	}
-	defer clear(kek)
-	cek, err := coseimpl.UnwrapKey(kek, recipient[atWrap:])
+	s, recipient := e.suite, e.recipient(i)
+	public := recipient[s.atPublic():][:s.publicSize]
+	cek, err := s.unwrap(e.ID, p, public, recipient[s.atWrapped():])
 	if err != nil {
 		return nil, fmt.Errorf("envelope: %w", err)
 	}

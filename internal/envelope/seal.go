@@ -17,8 +17,8 @@ import (
 	"github.com/sottokit/sotto/internal/wire"
 )
 
-// Seal seals a signed statement, which makes the session id, to devices. r, 32 random bytes, and ephemeral belong to this
-// envelope alone; the caller wipes both. No key ID may come twice.
+// Seal seals a signed statement, which makes the session id, to devices, by the suite that it says. r, 32 random bytes, and
+// ephemeral, which is nil in suite 2, belong to this envelope alone; the caller wipes both. No key ID may come twice.
 //
 //	CEK || IV = X(Extract(salt: r, secret), ["sotto/v1.cek", H(statement)], 44)
 //	envelope  = 96([<<{1: 3, 4: id, 16: "sotto/v1.envelope"}>>, {5: IV}, A256GCM(CEK) of pad(statement), recipients])
@@ -28,6 +28,10 @@ import (
 func Seal(s *Signed, statement, r []byte, ephemeral *ecdh.PrivateKey, to []Recipient) ([]byte, error) {
 	if len(to) == 0 || len(to) > MaxRecipients {
 		return nil, fmt.Errorf("envelope: %d recipients: %w", len(to), fault.OverLimit)
+	}
+	suite := suiteOf(s.Suite)
+	if suite == nil {
+		return nil, fmt.Errorf("envelope: suite %d: %w", s.Suite, fault.Misuse)
 	}
 	keys, err := contentKey(s.Secret, statement, r)
 	if err != nil {
@@ -43,7 +47,7 @@ func Seal(s *Signed, statement, r []byte, ephemeral *ecdh.PrivateKey, to []Recip
 	defer clear(padded)
 	protected := protectedHeader(s.ID)
 
-	b := make([]byte, 0, 2*len(protected)+len(padded)+len(to)*recipientSize+64)
+	b := make([]byte, 0, 2*len(protected)+len(padded)+len(to)*suite.size()+64)
 	b = wire.AppendHead(b, wire.MajorTag, coseimpl.TagEncrypt)
 	b = wire.AppendHead(b, wire.MajorArray, 4)
 	b = wire.AppendBytes(b, protected)
@@ -51,25 +55,29 @@ func Seal(s *Signed, statement, r []byte, ephemeral *ecdh.PrivateKey, to []Recip
 	b = wire.AppendHead(b, wire.MajorBytes, uint64(len(padded)+aead.Overhead()))
 	b = aead.Seal(b, iv, padded, additionalData(s.ID, protected))
 	b = wire.AppendHead(b, wire.MajorArray, uint64(len(to)))
-	return appendRecipients(b, s.ID, ephemeral, cek, to)
+	return suite.appendRecipients(b, func() wrap { return suite.wrapper(s.ID, ephemeral) }, cek, to)
 }
 
-// appendRecipients appends the recipients, whose keys all cores agree on: each takes a range of them and writes it in its
-// place.
-func appendRecipients(b []byte, session [32]byte, ephemeral *ecdh.PrivateKey, cek []byte, to []Recipient) ([]byte, error) {
-	epk := ephemeral.Public().Bytes()
-	start := len(b)
-	b = b[:start+len(to)*recipientSize]
+// appendRecipients appends the recipients, which all cores make: each takes a range of them, and what wraps for itself, and
+// writes them in their place.
+func (s *suite) appendRecipients(b []byte, wrapper func() wrap, cek []byte, to []Recipient) ([]byte, error) {
+	start, size := len(b), s.size()
+	b = b[:start+len(to)*size]
 	each := (len(to) + runtime.GOMAXPROCS(0) - 1) / runtime.GOMAXPROCS(0)
 	errs := make([]error, (len(to)+each-1)/each)
 	var wait sync.WaitGroup
 	for i := range errs {
 		from, end := i*each, min((i+1)*each, len(to))
 		wait.Go(func() {
-			k := newKDF(session)
-			for j := from; j < end && errs[i] == nil; j++ {
-				at := start + j*recipientSize
-				_, errs[i] = to[j].appendTo(b[at:at], k, ephemeral, epk, cek)
+			wrap := wrapper()
+			for j := from; j < end; j++ {
+				public, wrapped, err := wrap(&to[j], cek)
+				if err != nil {
+					errs[i] = err
+					return
+				}
+				at := start + j*size
+				s.appendRecipient(b[at:at], to[j].KeyID, public, wrapped)
 			}
 		})
 	}

@@ -30,9 +30,24 @@ type vectorDevice struct {
 	Private octets `json:"msg_priv"`
 	Public  octets `json:"msg_pub"`
 	Ed25519 octets `json:"sign_pub"`
+	XWing   octets `json:"xwing_seed"` // nil in suite 1
 }
 
-// vectors are section "session" of native_v2.json.
+// key is the private half of the device's messaging key.
+func (d vectorDevice) key(t testing.TB) *envelope.Private {
+	t.Helper()
+	p := &envelope.Private{KeyID: [16]byte(d.KeyID), Cert: [32]byte(d.Cert), Key: private(t, d.Private)}
+	if d.XWing != nil {
+		hybrid, err := ecdh.NewHybridPrivateKey(d.XWing)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.Hybrid = hybrid
+	}
+	return p
+}
+
+// vectors are sections "session" and "session_suite2" of native_v2.json.
 type vectors struct {
 	Devices map[string]vectorDevice `json:"devices"`
 	Session struct {
@@ -49,6 +64,13 @@ type vectors struct {
 		PerRecipient int    `json:"bytes_per_recipient"`
 		Size4        int    `json:"size_bytes_4_recipients"`
 	} `json:"session"`
+	Suite2 struct {
+		CEK       octets `json:"cek"`
+		Envelope  octets `json:"envelope_cose_encrypt"`
+		ID        octets `json:"session_id"`
+		Statement octets `json:"statement_cose_sign1"`
+		Size2     int    `json:"size_bytes_2_recipients"`
+	} `json:"session_suite2"`
 }
 
 func readVectors(t testing.TB) *vectors {
@@ -66,12 +88,12 @@ func readVectors(t testing.TB) *vectors {
 
 func (v *vectors) recipient(t testing.TB, name string) envelope.Recipient {
 	t.Helper()
-	d := v.Devices[name]
-	key, err := ecdh.NewPublicKey(d.Public)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return envelope.Recipient{KeyID: [16]byte(d.KeyID), Cert: [32]byte(d.Cert), Key: key}
+	return recipientOf(v.Devices[name].key(t))
+}
+
+// recipientOf is the public half.
+func recipientOf(p *envelope.Private) envelope.Recipient {
+	return envelope.Recipient{KeyID: p.KeyID, Cert: p.Cert, Key: p.Key.Public(), Hybrid: p.Hybrid.Public()}
 }
 
 func private(t testing.TB, b []byte) *ecdh.PrivateKey {
@@ -144,11 +166,31 @@ func TestPublishedEnvelope(t *testing.T) {
 	for _, name := range names {
 		d := v.Devices[name]
 		e := parse(t, v.Session.Envelope)
-		cek, err := e.Unwrap([16]byte(d.KeyID), [32]byte(d.Cert), private(t, d.Private))
+		cek, err := e.Unwrap(d.key(t))
 		if err != nil || !bytes.Equal(cek, v.Session.CEK) {
 			t.Errorf("%s: content key: %v", name, err)
 		}
 		if statement, err := e.Open(cek); err != nil || !bytes.Equal(statement, v.Session.Statement) {
+			t.Errorf("%s: statement: %v", name, err)
+		}
+	}
+}
+
+func TestPublishedEnvelopeOfSuite2(t *testing.T) {
+	v := readVectors(t)
+	if have := parseSigned(t, v.Suite2.Statement); !bytes.Equal(have.ID[:], v.Suite2.ID) || have.Suite != 2 {
+		t.Errorf("session %x of suite %d", have.ID, have.Suite)
+	}
+	e := parse(t, v.Suite2.Envelope)
+	if e.Suite != 2 || !bytes.Equal(e.ID[:], v.Suite2.ID) || len(e.KeyIDs()) != 2 || len(v.Suite2.Envelope) != v.Suite2.Size2 {
+		t.Errorf("suite %d, session %x, to %x, %d bytes", e.Suite, e.ID, e.KeyIDs(), len(v.Suite2.Envelope))
+	}
+	for _, name := range []string{"carol/phone", "dave/phone"} {
+		cek, err := e.Unwrap(v.Devices[name].key(t))
+		if err != nil || !bytes.Equal(cek, v.Suite2.CEK) {
+			t.Errorf("%s: content key: %v", name, err)
+		}
+		if statement, err := e.Open(cek); err != nil || !bytes.Equal(statement, v.Suite2.Statement) {
 			t.Errorf("%s: statement: %v", name, err)
 		}
 	}
@@ -170,19 +212,27 @@ func TestPublishedStrippedEnvelope(t *testing.T) {
 // RFC 9052 knows our envelopes: what reads any COSE_Encrypt reads them.
 func TestEnvelopeIsCOSE(t *testing.T) {
 	v := readVectors(t)
-	m, err := coseimpl.ParseEncrypt(v.Session.Envelope, true)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if algs := m.Algs(); !slices.Equal(algs, []int64{-31, -31, -31, -31}) {
-		t.Errorf("recipient algorithms are %v", algs)
-	}
-	var ids [][]byte
-	for _, id := range parse(t, v.Session.Envelope).KeyIDs() {
-		ids = append(ids, id[:])
-	}
-	if !slices.EqualFunc(ids, m.KeyIDs(), bytes.Equal) {
-		t.Error("key IDs differ")
+	for _, c := range []struct {
+		envelope octets
+		algs     []int64
+	}{
+		{v.Session.Envelope, []int64{-31, -31, -31, -31}},
+		{v.Suite2.Envelope, []int64{-70768, -70768}},
+	} {
+		m, err := coseimpl.ParseEncrypt(c.envelope, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if algs := m.Algs(); !slices.Equal(algs, c.algs) {
+			t.Errorf("recipient algorithms are %v", algs)
+		}
+		var ids [][]byte
+		for _, id := range parse(t, c.envelope).KeyIDs() {
+			ids = append(ids, id[:])
+		}
+		if !slices.EqualFunc(ids, m.KeyIDs(), bytes.Equal) {
+			t.Error("key IDs differ")
+		}
 	}
 }
 

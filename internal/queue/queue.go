@@ -135,6 +135,16 @@ func (q Queue) find(tx *store.Tx, id ID) (n uint64, value []byte, found bool, er
 	return n, b[len(id):], true, nil
 }
 
+// All returns everything in the queue, oldest first.
+func (q Queue) All(tx *store.Tx) ([][]byte, error) {
+	var all [][]byte
+	err := q.Each(tx, func(_ ID, value []byte) error {
+		all = append(all, value)
+		return nil
+	})
+	return all, err
+}
+
 // Count returns how many items there are.
 func (q Queue) Count(tx *store.Tx) (uint64, error) {
 	e, err := q.read(tx)

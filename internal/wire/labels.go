@@ -44,6 +44,17 @@ const (
 	LabelMessageKey     = "sotto/v1.message-key"     // the keys of one message
 	LabelContent        = "sotto/v1.content"         // what a device signed, inside a message
 	LabelSessionRequest = "sotto/v1.session-request" // a device asks for the key of a session
+
+	LabelGroupID    = "sotto/v1.group-id"    // the name of a group
+	LabelGroupState = "sotto/v1.group-state" // an entry of a group's history
+	LabelMembers    = "sotto/v1.members"     // the digest of a group's members
+
+	LabelSafetyNumber      = "sotto/v1.safety-number"       // a user's identity and devices, as people compare them
+	LabelSafetyNumberGroup = "sotto/v1.safety-number-group" // the short form of those of a group
+	LabelSAS               = "sotto/v1.sas"                 // a short authentication string
+	LabelSASCommit         = "sotto/v1.sas-commit"          // the responder's key before it is shown
+	LabelSASTranscript     = "sotto/v1.sas-transcript"      // what both sides of it hold and sent
+	LabelSASConfirm        = "sotto/v1.sas-confirm"         // a person said that the strings are the same
 )
 
 // NewerLabel reports whether label belongs to a version of sotto's formats after this one.

@@ -1,0 +1,421 @@
+package sotto
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/sottokit/sotto/device"
+	"github.com/sottokit/sotto/fault"
+	"github.com/sottokit/sotto/group"
+	"github.com/sottokit/sotto/internal/directory"
+	"github.com/sottokit/sotto/internal/groups"
+	"github.com/sottokit/sotto/session"
+)
+
+// Group is a conversation of many. Who is in it, and who may change that, follows from a chain of entries that members
+// signed: no server decides it. Every change asks for a new session at the next message, so newcomers read nothing from
+// before and those who left nothing from then on.
+type Group struct{ *Conversation }
+
+// GroupState is a group as its chain says.
+type GroupState struct {
+	Members  []group.Member // ascending by user; none when the group has ended
+	Epoch    uint64         // counts the entries that count, from 0
+	Tip      device.Hash    // the newest one
+	Status   group.Status
+	Branches []group.Branch // entries that contradict the chain, to be shown; see Resolve
+	Pending  int            // changes of this device that the server has not ordered yet
+}
+
+// maxPending bounds the changes of one group that wait for the server.
+const maxPending = 8192
+
+// CreateGroup makes a group with this user as its owner, and adds contacts as members. The entries of its chain are in the
+// outbox for the server, and a session for everybody follows. A contact to whom nothing may be sealed is refused with the
+// reason.
+func (a *Account) CreateGroup(ctx context.Context, members ...*Contact) (*Group, error) {
+	var id device.Hash
+	err := a.update(ctx, func(v *view) error {
+		me, err := v.mayChange()
+		if err != nil {
+			return err
+		}
+		keys, err := v.keys()
+		if err != nil {
+			return err
+		}
+		state, first, err := group.Create(keys, me.Log, v.now())
+		if err != nil {
+			return err
+		}
+		adds, err := v.adds(members)
+		if err != nil {
+			return err
+		}
+		entries := [][]byte{first}
+		if len(adds) > 0 {
+			more, err := state.Propose(keys, me.Log, v.now(), adds...)
+			if err != nil {
+				return err
+			}
+			if state, err = v.extend(state, more); err != nil {
+				return err
+			}
+			entries = append(entries, more...)
+		}
+		id = state.ID()
+		for _, b := range entries { // nobody else knows the group: no other entry can come in between
+			if err := v.putParcel(&parcelFields{Kind: string(ParcelGroup), Data: b, Conversation: &id}); err != nil {
+				return err
+			}
+		}
+		g, err := v.groups.Put(v.tx, nil, state, entries, v.now())
+		if err != nil {
+			return err
+		}
+		g.Announce = len(adds) > 0
+		return v.groups.Save(v.tx, g)
+	})
+	if err != nil {
+		return nil, err
+	}
+	_ = a.announce(ctx) // what it could not do is left to Upkeep: the group is there
+	return a.groupOf(id), nil
+}
+
+func (a *Account) groupOf(id device.Hash) *Group {
+	return &Group{&Conversation{account: a, place: place{group: id}}}
+}
+
+// Group returns a group that this device knows, fault.UnknownSession for one that it does not. It learns of one when
+// Receive takes a session that the member made who added this user.
+func (a *Account) Group(ctx context.Context, id device.Hash) (*Group, error) {
+	err := a.view(ctx, func(v *view) error {
+		_, err := v.group(id)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return a.groupOf(id), nil
+}
+
+// Groups returns all groups that this device knows, those that this user left included.
+func (a *Account) Groups(ctx context.Context) ([]*Group, error) {
+	var all []*Group
+	err := a.view(ctx, func(v *view) error {
+		all = nil
+		return groups.Each(v.tx, func(id device.Hash) error {
+			all = append(all, a.groupOf(id))
+			return nil
+		})
+	})
+	return all, err
+}
+
+// State returns who is in the group and how it stands.
+func (g *Group) State(ctx context.Context) (*GroupState, error) {
+	if g == nil || g.Conversation == nil {
+		return nil, errNoConversation
+	}
+	var s *GroupState
+	err := g.account.view(ctx, func(v *view) error {
+		stored, err := v.group(g.place.group)
+		if err != nil {
+			return err
+		}
+		of := stored.State
+		s = &GroupState{of.Members(), of.Epoch(), of.Tip(), of.Status(), of.Branches(), len(stored.Pending)}
+		return nil
+	})
+	return s, err
+}
+
+// Chain returns every entry of the group that is held: those that count, in order, then those of other branches. It is for
+// whoever keeps the chain for newcomers.
+func (g *Group) Chain(ctx context.Context) ([][]byte, error) {
+	if g == nil || g.Conversation == nil {
+		return nil, errNoConversation
+	}
+	var entries [][]byte
+	err := g.account.view(ctx, func(v *view) error {
+		stored, err := v.group(g.place.group)
+		if err != nil {
+			return err
+		}
+		entries, err = groups.Trunk(v.tx, g.place.group)
+		entries = append(entries, stored.State.Side()...)
+		return err
+	})
+	return entries, err
+}
+
+// Add signs that contacts are members. They read what is sealed from then on. Admins and the owner may.
+//
+// A change waits among the Pending parcels until the chain that comes back has it. The server takes an entry only on top of
+// the newest one; when another one was faster, this device's are gone and KindOvertaken says so: do it again if it is still
+// wanted. Who has no right to a change gets fault.UntrustedSigner, and one that does not fit, somebody who is a member
+// already for example, is fault.Misuse. Nothing can be changed while the group has forked (fault.LogFork), but for Resolve,
+// and after its end (fault.Expired).
+func (g *Group) Add(ctx context.Context, members ...*Contact) error {
+	return g.change(ctx, func(v *view) ([]group.Change, error) { return v.adds(members) })
+}
+
+// Remove signs that users are no members any more: admins may remove members, the owner everybody else.
+func (g *Group) Remove(ctx context.Context, users ...string) error {
+	var changes []group.Change
+	for _, user := range users {
+		changes = append(changes, group.Remove(user))
+	}
+	return g.sign(ctx, changes...)
+}
+
+// SetRole signs that a member is an admin, or no longer. The owner may.
+func (g *Group) SetRole(ctx context.Context, user string, r group.Role) error {
+	return g.sign(ctx, group.SetRole(user, r))
+}
+
+// Transfer signs that another member is the owner. This user is an admin from then on.
+func (g *Group) Transfer(ctx context.Context, user string) error {
+	return g.sign(ctx, group.Transfer(user))
+}
+
+// Leave signs that this user is no member any more. An owner hands over first; when there is no admin whom the group could
+// go on with, leaving ends it for everybody.
+func (g *Group) Leave(ctx context.Context) error {
+	if g == nil || g.Conversation == nil {
+		return errNoConversation
+	}
+	return g.sign(ctx, group.Remove(g.account.user))
+}
+
+// Resolve signs, as the owner, that a branch of a group that has forked does not count; rejected is its first entry. What
+// parted from the chain before is settled by it as well.
+func (g *Group) Resolve(ctx context.Context, rejected device.Hash) error {
+	return g.sign(ctx, group.Resolve(rejected))
+}
+
+func (g *Group) sign(ctx context.Context, changes ...group.Change) error {
+	return g.change(ctx, func(*view) ([]group.Change, error) { return changes, nil })
+}
+
+// change signs changes on top of the newest entry, or of what this device has signed already.
+func (g *Group) change(ctx context.Context, of func(v *view) ([]group.Change, error)) error {
+	if g == nil || g.Conversation == nil {
+		return errNoConversation
+	}
+	return g.account.update(ctx, func(v *view) error {
+		me, err := v.mayChange()
+		if err != nil {
+			return err
+		}
+		stored, err := v.group(g.place.group)
+		if err != nil {
+			return err
+		}
+		changes, err := of(v)
+		if err != nil {
+			return err
+		}
+		if len(stored.Pending)+len(changes) > maxPending {
+			return fmt.Errorf("sotto: %d changes of a group wait for the server: %w", len(stored.Pending), fault.OverLimit)
+		}
+		state := stored.State
+		if len(stored.Pending) > 0 {
+			if state, err = v.extend(state, stored.Pending); err != nil {
+				return err
+			}
+		}
+		keys, err := v.keys()
+		if err != nil {
+			return err
+		}
+		entries, err := state.Propose(keys, me.Log, v.now(), changes...)
+		if err != nil {
+			return err
+		}
+		stored.Pending = append(stored.Pending, entries...)
+		return v.groups.Save(v.tx, stored)
+	})
+}
+
+// mayChange returns the own user, if this device may sign for it.
+func (v *view) mayChange() (*directory.User, error) {
+	u, err := v.me()
+	if err != nil {
+		return nil, err
+	}
+	if u.Forked {
+		return nil, fmt.Errorf("sotto: the own log has forked: %w", fault.LogFork)
+	}
+	return u, v.mayWrite(session.Logs{u.Name: u.Log})
+}
+
+// adds are the changes that bring contacts in.
+func (v *view) adds(members []*Contact) ([]group.Change, error) {
+	changes := make([]group.Change, len(members))
+	for i, c := range members {
+		if c == nil || c.account != v.Account {
+			return nil, errNoContact
+		}
+		u, err := v.contact(c)
+		if err != nil {
+			return nil, err
+		}
+		if why, err := v.blocked(u); err != nil || why != 0 {
+			return nil, errors.Join(err, unreachable(u.Name, why))
+		}
+		changes[i] = group.Add(u.Name, u.Root())
+	}
+	return changes, nil
+}
+
+// group returns a group that is known.
+func (v *view) group(id device.Hash) (*groups.Group, error) {
+	g, err := v.groups.Group(v.tx, id)
+	if err == nil && g == nil {
+		err = fmt.Errorf("sotto: no group of that ID is known here: %w", fault.UnknownSession)
+	}
+	return g, err
+}
+
+// extend holds entries against the logs that are at hand.
+func (v *view) extend(s *group.State, entries [][]byte) (*group.State, error) {
+	var failed error
+	next, err := s.Extend(entries, v.identities(&failed))
+	if failed != nil {
+		return nil, failed
+	}
+	return next, err
+}
+
+// identities finds logs for package group. What the store fails with is put into failed.
+func (v *view) identities(failed *error) group.Logs {
+	return func(user string, root device.Hash) *device.Log {
+		l, err := v.users.Identity(v.tx, user, root)
+		if err != nil && *failed == nil {
+			*failed = err
+		}
+		return l
+	}
+}
+
+// groupPlace is a group as the next message is sealed in it.
+func (v *view) groupPlace(id device.Hash) (*session.Conversation, error) {
+	g, err := v.group(id)
+	if err != nil {
+		return nil, err
+	}
+	switch g.State.Status() {
+	case group.Frozen:
+		return nil, fmt.Errorf("sotto: the group has forked, its owner must decide: %w", fault.LogFork)
+	case group.Ended:
+		return nil, fmt.Errorf("sotto: the group has ended: %w", fault.Expired)
+	}
+	if _, member := g.State.Find(v.Account.user); !member {
+		return nil, fmt.Errorf("sotto: this user is no member of the group: %w", fault.UntrustedSigner)
+	}
+	return placeAt(g.State, g.State.Tip())
+}
+
+// placeAt is a group as it was after an entry.
+func placeAt(s *group.State, entry device.Hash) (*session.Conversation, error) {
+	epoch, members, err := s.MembersAt(entry)
+	if err != nil {
+		return nil, err
+	}
+	c := &session.Conversation{ID: s.ID(), Epoch: epoch, State: &entry, Members: make([]session.Member, len(members))}
+	for i, m := range members {
+		c.Members[i] = session.Member{User: m.User, Root: m.Root}
+	}
+	return c, nil
+}
+
+// isGroup reports whether a conversation is a group that is known.
+func (v *view) isGroup(id device.Hash) (bool, error) {
+	g, err := v.groups.Group(v.tx, id)
+	return g != nil, err
+}
+
+// announce begins a session in every group whose members this device has changed: newcomers need one by whoever added them.
+// Where it cannot be done now it is done later, see Upkeep.
+func (a *Account) announce(ctx context.Context) error {
+	var due []device.Hash
+	err := a.view(ctx, func(v *view) error {
+		due = nil
+		return groups.Each(v.tx, func(id device.Hash) error {
+			g, err := v.group(id)
+			if err == nil && g.Announce {
+				due = append(due, id)
+			}
+			return err
+		})
+	})
+	for _, id := range due {
+		if err == nil {
+			err = a.announceIn(ctx, id)
+		}
+		if !aborts(err) {
+			err = nil
+		}
+	}
+	return err
+}
+
+func (a *Account) announceIn(ctx context.Context, id device.Hash) error {
+	where := place{group: id}
+	return a.retry(func() error {
+		b, err := a.prepareSession(ctx, where, true)
+		if err != nil {
+			return err
+		}
+		defer b.drop()
+		return a.update(ctx, func(v *view) error {
+			g, err := v.group(id)
+			if err != nil || !g.Announce {
+				return err
+			}
+			if err := v.sameCrew(where, b); err != nil {
+				return err
+			}
+			if err := v.keepBegun(b); err != nil {
+				return err
+			}
+			g.Announce = false
+			return v.groups.Save(v.tx, g)
+		})
+	})
+}
+
+// announceEverywhere lets a session begin in every group, for a device that this one has brought in: it learns of the group
+// from that.
+func (v *view) announceEverywhere() error {
+	return groups.Each(v.tx, func(id device.Hash) error {
+		g, err := v.group(id)
+		if err != nil {
+			return err
+		}
+		g.Announce, v.announce = true, true
+		return v.groups.Save(v.tx, g)
+	})
+}
+
+// settle drops what waits for the server and is in the chain by now, or lost its place to another entry: then all that
+// stands on it is lost, too.
+func settle(pending [][]byte, s *group.State) (left [][]byte, overtaken bool) {
+	for i, b := range pending {
+		claim, err := group.Inspect(b)
+		if err != nil {
+			return nil, true
+		}
+		h, found := s.Entry(claim.Epoch)
+		if !found {
+			return pending[i:], false
+		}
+		if h != claim.Hash {
+			return nil, true
+		}
+	}
+	return nil, false
+}

@@ -1,0 +1,55 @@
+package group
+
+// vouch is a member whose active device signed on top of entries whose own signers are revoked, up to an epoch.
+type vouch struct {
+	by   identity
+	upTo uint64
+}
+
+// vouchedFor reports whether an entry whose signer's device is revoked counts all the same: an active device has signed an
+// entry on top of it, or a statement that names it or an entry on top, and its user is a member before the entry. Nobody
+// vouches who owes his membership to it.
+func (c *court) vouchedFor(n *node) bool {
+	c.cur.to(n.parent)
+	alone := len(c.children[n.parent]) == 1 && !(c.onTrunk(n.parent) && n.parent != c.newest())
+	if !alone {
+		c.carried = vouch{}
+	}
+	if c.carried.upTo >= n.Epoch && c.cur.has(c.carried.by) { // who vouched for the entry below does for this one, too
+		return true
+	}
+	v, found := c.voucher(n)
+	c.carried = v
+	return found
+}
+
+// voucher searches the branches on top of an entry, nearest first where they do not part.
+func (c *court) voucher(n *node) (vouch, bool) {
+	for todo := []*node{n}; len(todo) > 0; {
+		at := todo[0]
+		todo = todo[1:]
+		for _, by := range c.heardAt[at] {
+			if c.cur.has(by.identity) {
+				return vouch{by.identity, at.Epoch}, true
+			}
+		}
+		if at != n && c.lives(at.signer) && c.cur.has(at.signer.identity) {
+			return vouch{at.signer.identity, at.Epoch - 1}, true
+		}
+		todo = append(todo, c.children[at]...)
+	}
+	return vouch{}, false
+}
+
+// anyoneAbove is the rule for a chain that is verified from scratch, where no state counted before that could say who is to
+// be believed: an active device of whoever was a member by then has signed an entry on top.
+func (c *court) anyoneAbove(n *node) bool {
+	for todo := c.children[n]; len(todo) > 0; {
+		at := todo[0]
+		if c.lives(at.signer) {
+			return true
+		}
+		todo = append(todo[1:len(todo):len(todo)], c.children[at]...)
+	}
+	return false
+}

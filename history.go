@@ -1,0 +1,187 @@
+package sotto
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/sottokit/sotto/device"
+	"github.com/sottokit/sotto/fault"
+	"github.com/sottokit/sotto/internal/directory"
+	"github.com/sottokit/sotto/internal/queue"
+	"github.com/sottokit/sotto/session"
+)
+
+// Content types that begin with reserved are for what accounts say to each other; an app cannot seal them.
+const (
+	reserved      = "sotto/"
+	sharedSession = reserved + "v1.shared-session" // the body is the signed statement of a session
+)
+
+// isReserved reports whether an app may not use a content type.
+func isReserved(contentType string) bool { return strings.HasPrefix(contentType, reserved) }
+
+// ShareHistory gives a member of the group every session of it that this device holds and that the member's devices have no
+// part in: they can open the messages of before, from everybody who is a member still, once the app brings those. It is
+// never done by itself. What is shared goes as signed messages through the conversation with that member, one for each
+// session; there each comes out as KindHistory, which names the sharer and when the session began, and this device's part
+// is over when the parcels are delivered. It returns how many sessions were shared. Sessions close some days after their
+// last message, so what is older can only be sent anew, or restored from a backup.
+func (g *Group) ShareHistory(ctx context.Context, with *Contact) (sessions int, err error) {
+	if g == nil || g.Conversation == nil {
+		return 0, errNoConversation
+	}
+	var statements [][]byte
+	defer func() {
+		for _, s := range statements {
+			clear(s)
+		}
+	}()
+	err = with.look(ctx, func(v *view, u *directory.User) error {
+		if u.Name == v.Account.user {
+			return fmt.Errorf("sotto: history with oneself: %w", fault.Misuse)
+		}
+		statements, err = v.shareable(g.place.group, u)
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	direct, err := g.account.Direct(ctx, with)
+	if err != nil {
+		return 0, err
+	}
+	for i, s := range statements {
+		// The same session for the same member is the same message: who does not know whether it was shared does it again.
+		id := direct.ID()
+		name := sha256.Sum256(append(id[:], s...))
+		if _, err := direct.seal(ctx, MessageID(name[:16]), sharedSession, s); err != nil {
+			return i, err
+		}
+	}
+	return len(statements), nil
+}
+
+// shareable returns the statements of a group's sessions that a member has no part in.
+func (v *view) shareable(id device.Hash, with *directory.User) ([][]byte, error) {
+	g, err := v.group(id)
+	if err != nil {
+		return nil, err
+	}
+	if err := v.isMember(id, g.State.Tip(), with.Name, with.Root()); err != nil {
+		return nil, err
+	}
+	open, err := session.List(v.tx, id)
+	if err != nil {
+		return nil, err
+	}
+	var statements [][]byte
+	for _, of := range open {
+		s, err := v.resume(of.ID)
+		if errors.Is(err, fault.UnknownSession) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		taken := false
+		for _, r := range with.Log.Active() {
+			_, found := s.Roster().Find(r.Cert())
+			taken = taken || found
+		}
+		if !taken {
+			b, err := s.ExportSecretStatement()
+			if err != nil {
+				return nil, err
+			}
+			statements = append(statements, b)
+		}
+		s.Destroy()
+	}
+	return statements, nil
+}
+
+// takeShared keeps a session that a member of its group has shared. It opens messages, and nothing is ever sent on it: its
+// roster is not that of now.
+func (v *view) takeShared(in *input, o *session.Opened) (session.Prefix, error) {
+	statement := o.Content.Body
+	defer clear(statement)
+	in.event.Kind, in.event.Body, in.event.Type = KindHistory, nil, ""
+	members, id, entry, err := session.GroupOf(statement)
+	if err != nil {
+		return session.Prefix{}, err
+	}
+	g, err := v.group(id)
+	if err != nil {
+		return session.Prefix{}, err
+	}
+	for _, who := range []string{o.From.User(), v.Account.user} {
+		u, err := v.users.User(v.tx, who)
+		if err != nil || u == nil {
+			return session.Prefix{}, errors.Join(err, errStale)
+		}
+		if err := v.isMember(id, g.State.Tip(), who, u.Root()); err != nil {
+			return session.Prefix{}, err
+		}
+	}
+	c, err := placeAt(g.State, entry)
+	if err != nil {
+		return session.Prefix{}, err
+	}
+	logs := session.Logs{}
+	for _, m := range members {
+		l, err := v.users.Identity(v.tx, m.User, m.Root)
+		if err != nil {
+			return session.Prefix{}, err
+		}
+		if l == nil {
+			in.event.Needs = append(in.event.Needs, Need{LogOf: m.User})
+		}
+		logs[m.User] = l
+	}
+	s, err := session.Shared(statement, c, v.now(), logs)
+	if err != nil {
+		return session.Prefix{}, err
+	}
+	defer s.Destroy()
+	in.event.Conversation, in.event.Sent, in.event.Suite, in.event.Needs = id, shown(s.Created()), s.Suite(), nil
+	if _, err := session.Keep(v.tx, s, v.now()); err != nil {
+		return session.Prefix{}, err
+	}
+	tip := g.State.Tip()
+	return s.ID().Prefix(), session.Supersede(v.tx, id, &tip, v.now())
+}
+
+// wakeShared looks at messages again that waited for sessions which were shared.
+func (a *Account) wakeShared(ctx context.Context, shared map[session.Prefix]bool) ([]Event, error) {
+	if len(shared) == 0 {
+		return nil, nil
+	}
+	var events []Event
+	err := a.retry(func() error {
+		b := a.newBatch(0)
+		err := a.view(ctx, func(v *view) error {
+			return heldMessages.Each(v.tx, func(_ queue.ID, data []byte) error {
+				if p, err := session.MessageSession(data); err == nil && shared[p] {
+					b.add(data, &heldMessages)
+				}
+				return nil
+			})
+		})
+		if err != nil {
+			return err
+		}
+		if b, err = b.check(ctx, nil); err != nil {
+			return err
+		}
+		defer b.drop()
+		if err := a.update(ctx, b.apply); err != nil {
+			return err
+		}
+		events = b.events()
+		return nil
+	})
+	return events, err
+}

@@ -1,0 +1,291 @@
+package sotto
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/sottokit/sotto/device"
+	"github.com/sottokit/sotto/fault"
+	"github.com/sottokit/sotto/group"
+	"github.com/sottokit/sotto/internal/groups"
+	"github.com/sottokit/sotto/session"
+)
+
+// groupWork is what a batch does to one group.
+type groupWork struct {
+	before *groups.Group // as it is stored, nil for one that this device does not know
+	state  *group.State  // what became of it; nil as long as nobody who counts has named its newest entry
+	inputs []groupInput  // its entries in this batch, by epoch
+	waits  bool          // a session waits for the chain
+}
+
+// groupInput is an input that claims to be an entry of a group.
+type groupInput struct {
+	*input
+	claim group.Info
+}
+
+// group returns the work on a group.
+func (b *batch) group(ctx context.Context, id device.Hash) (*groupWork, error) {
+	if w := b.groups[id]; w != nil {
+		return w, nil
+	}
+	w := &groupWork{}
+	err := b.view(ctx, func(v *view) (err error) {
+		w.before, err = v.Account.groups.Group(v.tx, id)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if w.before != nil {
+		w.state = w.before.State
+	}
+	b.groups[id] = w
+	return w, nil
+}
+
+// prepareGroups holds entries against the chains of groups that are known. Those of other groups wait for a session that
+// says which chain counts.
+func (b *batch) prepareGroups(ctx context.Context) error {
+	for _, in := range b.of(KindGroup) {
+		if b.sorted[in] {
+			continue
+		}
+		b.sorted[in] = true
+		claim, err := group.Inspect(in.data)
+		if err != nil {
+			in.refuse(err)
+			continue
+		}
+		in.event.Conversation, in.event.User = claim.Group, claim.Actor
+		in.event.Change = &Change{Op: claim.Op, User: claim.User, Role: claim.Role, Epoch: claim.Epoch, Entry: claim.Hash}
+		w, err := b.group(ctx, claim.Group)
+		if err != nil {
+			return err
+		}
+		w.inputs = append(w.inputs, groupInput{in, claim})
+	}
+	for _, w := range b.groups {
+		slices.SortStableFunc(w.inputs, func(x, y groupInput) int { return cmp.Compare(x.claim.Epoch, y.claim.Epoch) })
+		if w.state == nil {
+			continue
+		}
+		if err := b.growGroup(ctx, w); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// growGroup holds the entries of a group against its chain: together, and where they break in smaller and smaller parts, so
+// that a bad one spoils no other.
+func (b *batch) growGroup(ctx context.Context, w *groupWork) error {
+	left := w.inputs
+	size := len(left)
+	for len(left) > 0 {
+		size = min(size, len(left))
+		next, err := b.extend(ctx, w.state, left[:size])
+		switch {
+		case aborts(err):
+			return err
+		case err == nil:
+			w.state, left, size = next, left[size:], 2*size
+		case size > 1:
+			size /= 2
+		default:
+			b.refuseEntry(left[0], w.state, err)
+			left = left[1:]
+		}
+	}
+	next, err := b.extend(ctx, w.state, nil) // logs may have grown
+	if err != nil {
+		return err
+	}
+	w.state = next
+	return nil
+}
+
+func (b *batch) extend(ctx context.Context, s *group.State, in []groupInput) (next *group.State, err error) {
+	entries := make([][]byte, len(in))
+	for i := range in {
+		entries[i] = in[i].data
+	}
+	failed := b.view(ctx, func(v *view) error {
+		var failed error
+		next, err = s.Extend(entries, b.identities(v, &failed))
+		return failed
+	})
+	if failed != nil {
+		return nil, failed
+	}
+	return next, err
+}
+
+// identities finds logs as they are once this batch is applied.
+func (b *batch) identities(v *view, failed *error) group.Logs {
+	stored := v.identities(failed)
+	return func(user string, root device.Hash) *device.Log {
+		if l := b.logs[user]; l != nil && l.Pin().Root == root {
+			return l
+		}
+		return stored(user, root)
+	}
+}
+
+// refuseEntry says what an entry lacks: a log, for which it waits, entries before it, which come with it once more, or a right.
+func (b *batch) refuseEntry(in groupInput, s *group.State, err error) {
+	var missing *group.LogError
+	switch {
+	case errors.As(err, &missing):
+		in.wait(heldEntries, fault.TooFarAhead, []Need{b.needOf(missing)})
+	case errors.Is(err, fault.TooFarAhead):
+		in.refuse(err)
+		in.event.Needs = []Need{{GroupOf: &in.claim.Group, FromSeq: min(s.Epoch()+1, in.claim.Epoch)}}
+	default:
+		in.refuse(err)
+	}
+}
+
+// needOf asks for the log of an identity.
+func (b *batch) needOf(missing *group.LogError) Need {
+	n := Need{LogOf: missing.User}
+	switch l := b.logs[missing.User]; {
+	case l == nil:
+	case l.Pin().Root == missing.Root:
+		n.FromSeq = l.Pin().Seq + 1
+	default:
+		n.Root = &missing.Root
+	}
+	return n
+}
+
+// settleGroups says what became of entries, when everything is known that this batch tells.
+func (b *batch) settleGroups() {
+	for _, w := range b.groups {
+		for _, in := range w.inputs {
+			if in.event.Why != 0 || in.ready != nil {
+				continue
+			}
+			switch {
+			case w.state != nil:
+				in.ready = takenEntry{standing(w.state, in.claim)}
+			case w.waits:
+				in.wait(heldEntries, fault.UnknownSession, nil)
+			default:
+				in.refuse(fmt.Errorf("sotto: entry of a group that nobody has brought this user into: %w", fault.UntrustedSigner))
+			}
+		}
+	}
+}
+
+// standing is 0 for an entry that counts, or says why it does not.
+func standing(s *group.State, claim group.Info) fault.Code {
+	if h, found := s.Entry(claim.Epoch); found && h == claim.Hash {
+		return 0
+	}
+	if _, _, err := s.MembersAt(claim.Hash); err != nil {
+		return fault.Of(err)
+	}
+	if s.Status() == group.Active {
+		return fault.RevokedDevice // nobody has vouched for it yet
+	}
+	return fault.LogFork
+}
+
+// takenEntry is an entry that is stored with its group, and says whether it counts.
+type takenEntry struct{ why fault.Code }
+
+func (t takenEntry) apply(_ *view, in *input) error {
+	in.event.Why = t.why
+	return nil
+}
+
+// applyGroups stores what became of groups, and what follows from that.
+func (b *batch) applyGroups(v *view) error {
+	byID := func(x, y device.Hash) int { return slices.Compare(x[:], y[:]) }
+	for _, id := range slices.SortedFunc(maps.Keys(b.groups), byID) {
+		w := b.groups[id]
+		if w.state == nil || w.before != nil && w.state == w.before.State {
+			continue
+		}
+		entries := make([][]byte, len(w.inputs))
+		for i, in := range w.inputs {
+			entries[i] = in.data
+		}
+		if err := v.growGroup(w.before, w.state, entries); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// growGroup stores what became of a group. Sessions of earlier epochs close after their time, what this device signed is
+// settled, and the app is told of every change.
+func (v *view) growGroup(before *groups.Group, next *group.State, entries [][]byte) error {
+	stored, err := v.Account.groups.Put(v.tx, before, next, entries, v.now())
+	if errors.Is(err, groups.ErrMoved) {
+		return errStale
+	}
+	if err != nil {
+		return err
+	}
+	id := next.ID()
+	if err := v.tellChanges(before, next); err != nil {
+		return err
+	}
+	left, overtaken := settle(stored.Pending, next)
+	if overtaken {
+		e := Event{Kind: KindOvertaken, Conversation: id, User: v.Account.user, Device: v.Account.device, Why: fault.StoreConflict}
+		v.notices = append(v.notices, e.named(next.Tip()))
+	}
+	if len(left) < len(stored.Pending) {
+		if !overtaken {
+			stored.Announce, v.announce = true, true
+		}
+		stored.Pending = left
+		if err := v.Account.groups.Save(v.tx, stored); err != nil {
+			return err
+		}
+	}
+	tip := next.Tip()
+	return session.Supersede(v.tx, id, &tip, v.now())
+}
+
+// tellChanges makes a notice of every entry that came to count, and of what became of the group as a whole.
+func (v *view) tellChanges(before *groups.Group, next *group.State) error {
+	id, tip := next.ID(), next.Tip()
+	if before == nil {
+		e := Event{Kind: KindJoined, Conversation: id}
+		v.notices = append(v.notices, e.named(tip))
+		return nil
+	}
+	for epoch := groups.Parts(before.State, next); epoch <= next.Epoch(); epoch++ {
+		h, _ := next.Entry(epoch)
+		b, err := groups.Entry(v.tx, id, h)
+		if err != nil {
+			return err
+		}
+		claim, err := group.Inspect(b)
+		if err != nil {
+			return err
+		}
+		e := Event{
+			Kind: KindMembers, Conversation: id, User: claim.Actor,
+			Change: &Change{Op: claim.Op, User: claim.User, Role: claim.Role, Epoch: epoch, Entry: h},
+		}
+		v.notices = append(v.notices, e.named(h))
+	}
+	if next.Status() != before.State.Status() && next.Status() != group.Active {
+		e := Event{Kind: KindGroupForked, Conversation: id, Why: fault.LogFork}
+		if next.Status() == group.Ended {
+			e.Kind, e.Why = KindGroupEnded, fault.Expired
+		}
+		v.notices = append(v.notices, e.named(tip))
+	}
+	return nil
+}

@@ -1,0 +1,226 @@
+package sotto
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/sottokit/sotto/device"
+	"github.com/sottokit/sotto/fault"
+	"github.com/sottokit/sotto/group"
+	"github.com/sottokit/sotto/internal/groups"
+	"github.com/sottokit/sotto/session"
+)
+
+// groupOffer finds the members of the group that an offer names, as they were after the entry that it names. Of a group that
+// this device does not know the chain is put together from entries that came; nothing of it counts before hear says so.
+func (b *batch) groupOffer(ctx context.Context, in *input, o *session.Offer, id, entry device.Hash) (*session.Conversation, error) {
+	in.event.Conversation = id
+	w, err := b.group(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	s := w.state
+	if s == nil {
+		if s, err = b.candidate(ctx, w, id, entry); aborts(err) {
+			return nil, err
+		}
+		w.waits = true
+	}
+	var c *session.Conversation
+	if err == nil {
+		c, err = placeAt(s, entry)
+	}
+	var missing *group.LogError
+	switch {
+	case errors.As(err, &missing):
+		in.wait(heldEnvelopes, fault.TooFarAhead, []Need{b.needOf(missing)})
+		return nil, nil
+	case errors.Is(err, fault.TooFarAhead):
+		need := Need{GroupOf: &id}
+		if w.state != nil {
+			need.FromSeq = w.state.Epoch() + 1
+		}
+		in.wait(heldEnvelopes, fault.TooFarAhead, []Need{need})
+		return nil, nil
+	case err != nil:
+		in.refuse(err)
+		return nil, nil
+	}
+	late, err := b.tooLate(ctx, id, c.Epoch)
+	if late {
+		in.refuse(fmt.Errorf("sotto: session of an epoch that was over long ago: %w", fault.Expired))
+		return nil, err
+	}
+	return c, err
+}
+
+// tooLate reports whether an epoch was superseded here longer ago than messages are on their way.
+func (b *batch) tooLate(ctx context.Context, id device.Hash, epoch uint64) (late bool, err error) {
+	err = b.view(ctx, func(v *view) error {
+		at, superseded, err := groups.Superseded(v.tx, id, epoch)
+		if err != nil || !superseded {
+			late = false
+			return err
+		}
+		late, err = session.Past(v.tx, at, v.now())
+		return err
+	})
+	return late, err
+}
+
+// candidate verifies the chain that ends with an entry, out of those that are held for the group. What is missing of it is
+// fault.TooFarAhead.
+func (b *batch) candidate(ctx context.Context, w *groupWork, id, entry device.Hash) (*group.State, error) {
+	if err := b.loadEntries(ctx); err != nil {
+		return nil, err
+	}
+	byHash := map[device.Hash]groupInput{}
+	for _, in := range w.inputs {
+		byHash[in.claim.Hash] = in
+	}
+	var chain [][]byte
+	for at := entry; ; {
+		in, found := byHash[at]
+		if !found {
+			return nil, fmt.Errorf("sotto: entries of a group are not here: %w", fault.TooFarAhead)
+		}
+		delete(byHash, at) // each once: a chain has no circles
+		chain = append(chain, in.data)
+		if other, found := byHash[in.claim.Root]; in.claim.Op == group.OpResolve && found {
+			chain = append(chain, other.data)
+		}
+		if in.claim.Epoch == 0 {
+			break
+		}
+		at = in.claim.Prev
+	}
+	slices.Reverse(chain) // each entry behind the one that it stands on
+	var s *group.State
+	err := b.view(ctx, func(v *view) error {
+		var failed, err error
+		s, err = group.Verify(id, chain, b.identities(v, &failed))
+		if failed != nil {
+			return failed
+		}
+		return err
+	})
+	return s, err
+}
+
+// loadEntries takes the entries that are held for groups into the batch.
+func (b *batch) loadEntries(ctx context.Context) error {
+	if b.looked || b.loaded {
+		return nil
+	}
+	b.loaded = true
+	var held [][]byte
+	err := b.view(ctx, func(v *view) (err error) {
+		held, err = heldEntries.All(v.tx)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, data := range held {
+		b.add(data, &heldEntries)
+	}
+	return b.prepareGroups(ctx)
+}
+
+// hear notes that a member's statement names an entry of the group: whoever signed it vouches for what is below. A group
+// that this device does not know is one from the moment when the member who brought this user in, or another device of the
+// user, names its newest entry: until then a server could serve a chain that nobody follows. It reports whether the group is
+// known.
+func (b *batch) hear(ctx context.Context, s *session.Session) (joined bool, err error) {
+	id, entry := s.Conversation(), *s.State()
+	w := b.groups[id]
+	from, ok := s.Roster().Find(s.Sender())
+	if !ok {
+		return false, fmt.Errorf("sotto: %w", fault.DestroyedKey)
+	}
+	state := w.state
+	if state == nil {
+		if state, err = b.candidate(ctx, w, id, entry); err != nil {
+			return false, err
+		}
+	}
+	err = b.view(ctx, func(v *view) error {
+		var failed, err error
+		state, err = state.Hear(from.User(), s.Sender(), entry, b.identities(v, &failed))
+		if failed != nil {
+			return failed
+		}
+		return err
+	})
+	if aborts(err) {
+		return false, err
+	}
+	if w.state != nil {
+		if err == nil {
+			w.state = state
+		}
+		return true, nil // a session of a former member opens messages of the others
+	}
+	if err != nil || !b.invites(w, state, from, entry) {
+		return false, nil
+	}
+	w.state = state
+	return true, b.growGroup(ctx, w)
+}
+
+// invites reports whether a device speaks for the user who brought this one into the group, or for this user.
+func (b *batch) invites(w *groupWork, s *group.State, from *device.Record, entry device.Hash) bool {
+	if l := b.logs[from.User()]; l == nil || l.Standing(from.Cert()) != nil {
+		return false
+	}
+	if _, counts := s.Entry(s.Epoch()); !counts || s.Tip() != entry {
+		return false
+	}
+	adder := b.user // who founded the group was brought in by nobody
+	for _, in := range w.inputs {
+		h, _ := s.Entry(in.claim.Epoch)
+		if h == in.claim.Hash && in.claim.Op == group.OpAdd && in.claim.User == b.user {
+			adder = in.claim.Actor // the last time counts
+		}
+	}
+	return from.User() == adder || from.User() == b.user
+}
+
+// supersede gives a session of an earlier epoch the time that is left to it.
+func (v *view) supersede(s *session.Session) error {
+	id := s.Conversation()
+	g, err := v.group(id)
+	if err != nil {
+		return err
+	}
+	at, superseded, err := groups.Superseded(v.tx, id, s.Epoch())
+	if h, found := g.State.Entry(s.Epoch()); err != nil || !superseded || !found || h != *s.State() {
+		return err
+	}
+	tip := g.State.Tip()
+	return session.Supersede(v.tx, id, &tip, at)
+}
+
+// isMember refuses a sender who is no member of the group any more: what waited for the session of an earlier epoch is not
+// taken from him.
+func (v *view) isMember(id, entry device.Hash, user string, root device.Hash) error {
+	g, err := v.group(id)
+	if err != nil {
+		return err
+	}
+	epoch, members, err := g.State.MembersAt(entry)
+	if err != nil {
+		return err
+	}
+	if h, counts := g.State.Entry(epoch); counts && h == entry {
+		members = g.State.Members()
+	}
+	for _, m := range members {
+		if m.User == user && m.Root == root {
+			return nil
+		}
+	}
+	return fmt.Errorf("sotto: of somebody who is no member any more: %w", fault.UntrustedSigner)
+}
