@@ -7,6 +7,7 @@ import (
 	"github.com/sottokit/sotto/device"
 	"github.com/sottokit/sotto/fault"
 	"github.com/sottokit/sotto/internal/directory"
+	"github.com/sottokit/sotto/internal/groups"
 	"github.com/sottokit/sotto/session"
 )
 
@@ -59,7 +60,7 @@ func (v *view) closeParted(user string) error {
 	if err != nil || me == nil { // without an own log there are no conversations yet
 		return err
 	}
-	return v.users.Each(v.tx, func(u *directory.User) error {
+	err = v.users.Each(v.tx, func(u *directory.User) error {
 		if u.Name != user && user != v.Account.user {
 			return nil
 		}
@@ -67,16 +68,25 @@ func (v *view) closeParted(user string) error {
 		if err != nil {
 			return err
 		}
-		open, err := session.List(v.tx, place.ID)
-		for _, s := range open {
-			resumed, failed := v.resume(s.ID)
-			resumed.Destroy()
-			if errors.Is(failed, fault.UnknownSession) {
-				err = errors.Join(err, session.Close(v.tx, s.ID))
-			}
-		}
-		return err
+		return v.closeUnusable(place.ID)
 	})
+	if err != nil {
+		return err
+	}
+	return groups.Each(v.tx, v.closeUnusable)
+}
+
+// closeUnusable closes the sessions of a conversation that cannot be made again from what is stored.
+func (v *view) closeUnusable(conversation device.Hash) error {
+	open, err := session.List(v.tx, conversation)
+	for _, s := range open {
+		resumed, failed := v.resume(s.ID)
+		resumed.Destroy()
+		if errors.Is(failed, fault.UnknownSession) {
+			err = errors.Join(err, session.Close(v.tx, s.ID))
+		}
+	}
+	return err
 }
 
 // keepStep settles what this device signed for its own log and gives it a messaging key once it is in the log.

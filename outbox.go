@@ -190,50 +190,6 @@ func (v *view) leave(p *parcelFields, left []device.ID) error {
 	return boxOf(ParcelKind(p.Kind)).Drop(v.tx, p.id())
 }
 
-// cutQueue takes devices of a user that were revoked off what waits for them. Their IDs are the user's own choice, so this
-// goes for conversations with that user alone, and not for a device of this account that has such an ID.
-func (v *view) cutQueue(user string, revoked []device.ID) error {
-	if len(revoked) == 0 {
-		return nil
-	}
-	me, err := v.users.User(v.tx, v.Account.user)
-	if err != nil || me == nil { // without an own log there are no conversations yet
-		return err
-	}
-	var only *device.Hash // the conversation that counts, nil for all
-	if user != me.Name {
-		for _, r := range me.Log.Active() {
-			revoked = slices.DeleteFunc(revoked, func(id device.ID) bool { return id == r.ID() })
-		}
-		peer, err := v.users.User(v.tx, user)
-		if err != nil {
-			return err
-		}
-		place, err := direct(member(me), member(peer))
-		if err != nil {
-			return err
-		}
-		only = &place.ID
-	}
-	for _, q := range []queue.Queue{outbox, messages} {
-		err := v.each(q, func(p *parcelFields) error {
-			if only != nil && (p.Conversation == nil || *p.Conversation != *only) {
-				return nil
-			}
-			to := p.to()
-			left := slices.DeleteFunc(slices.Clone(to), func(id device.ID) bool { return slices.Contains(revoked, id) })
-			if len(left) == len(to) {
-				return nil
-			}
-			return v.leave(p, left)
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // each visits the parcels of a queue, oldest first.
 func (v *view) each(q queue.Queue, f func(p *parcelFields) error) error {
 	return q.Each(v.tx, func(_ queue.ID, value []byte) error {

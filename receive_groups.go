@@ -238,6 +238,9 @@ func (v *view) growGroup(before *groups.Group, next *group.State, entries [][]by
 	if err := v.tellChanges(before, next); err != nil {
 		return err
 	}
+	if err := v.cutRemoved(before, next); err != nil {
+		return err
+	}
 	left, overtaken := settle(stored.Pending, next)
 	if overtaken {
 		e := Event{Kind: KindOvertaken, Conversation: id, User: v.Account.user, Device: v.Account.device, Why: fault.StoreConflict}
@@ -254,6 +257,33 @@ func (v *view) growGroup(before *groups.Group, next *group.State, entries [][]by
 	}
 	tip := next.Tip()
 	return session.Supersede(v.tx, id, &tip, v.now())
+}
+
+// cutRemoved takes the devices of those who are no members any more off what waits in the group.
+func (v *view) cutRemoved(before *groups.Group, next *group.State) error {
+	if before == nil {
+		return nil
+	}
+	for _, m := range before.State.Members() {
+		if now, in := next.Find(m.User); in && now.Root == m.Root {
+			continue
+		}
+		l, err := v.users.Identity(v.tx, m.User, m.Root)
+		if err != nil {
+			return err
+		}
+		if l == nil || m.User == v.Account.user {
+			continue
+		}
+		var gone []device.ID
+		for _, r := range l.Active() {
+			gone = append(gone, r.ID())
+		}
+		if err := v.cutGroup(next, m.User, gone); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // tellChanges makes a notice of every entry that came to count, and of what became of the group as a whole.

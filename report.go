@@ -4,7 +4,9 @@ import (
 	"context"
 	"time"
 
+	"github.com/sottokit/sotto/device"
 	"github.com/sottokit/sotto/internal/directory"
+	"github.com/sottokit/sotto/internal/groups"
 	"github.com/sottokit/sotto/internal/queue"
 	"github.com/sottokit/sotto/session"
 )
@@ -21,6 +23,7 @@ type Report struct {
 	Key        uint64 // generation of the messaging key
 	KeysKept   int    // messaging keys whose private halves are kept
 	Contacts   []ContactReport
+	Groups     []GroupReport
 	Outbox     map[ParcelKind]int
 	Unread     int
 	HeldForLog int // envelopes
@@ -31,9 +34,22 @@ type Report struct {
 type ContactReport struct {
 	Number   int // of the contact, in the order in which they were pinned, from 0
 	Log      string
+	Mark     string
 	Forked   bool
 	Devices  int
 	WithKey  int // devices that have a messaging key here
+	Sessions []SessionReport
+}
+
+// GroupReport tells about one group.
+type GroupReport struct {
+	Number   int // of the group, in the order in which they came, from 0
+	Epoch    uint64
+	Members  int
+	Missing  int // members whose log is not here: nothing can be sealed before
+	Status   string
+	Branches int
+	Pending  int // changes of this device that wait for the server
 	Sessions []SessionReport
 }
 
@@ -55,6 +71,9 @@ func (a *Account) Report(ctx context.Context) (*Report, error) {
 			return err
 		}
 		if err := v.reportUsers(r); err != nil {
+			return err
+		}
+		if err := v.reportGroups(r); err != nil {
 			return err
 		}
 		return v.reportQueues(r)
@@ -86,7 +105,7 @@ func (v *view) reportUsers(r *Report) error {
 		return err
 	}
 	return v.users.Each(v.tx, func(u *directory.User) error {
-		c := ContactReport{Number: len(r.Contacts), Log: u.Log.Pin().String(), Forked: u.Forked}
+		c := ContactReport{Number: len(r.Contacts), Log: u.Log.Pin().String(), Mark: u.Trust.Mark.String(), Forked: u.Forked}
 		for _, record := range u.Log.Active() {
 			c.Devices++
 			key, err := directory.Key(v.tx, u.Log, record.ID())
@@ -101,14 +120,46 @@ func (v *view) reportUsers(r *Report) error {
 		if err != nil {
 			return err
 		}
-		open, err := session.List(v.tx, place.ID)
-		for _, s := range open {
-			prefix := s.ID.Prefix()
-			c.Sessions = append(c.Sessions, SessionReport{
-				ID: prefix.String(), Own: s.Device == v.Account.device, Created: shown(s.Created), Opened: s.Opened, Messages: s.Messages,
-			})
-		}
+		c.Sessions, err = v.reportSessions(place.ID)
 		r.Contacts = append(r.Contacts, c)
+		return err
+	})
+}
+
+func (v *view) reportSessions(conversation device.Hash) ([]SessionReport, error) {
+	var sessions []SessionReport
+	open, err := session.List(v.tx, conversation)
+	for _, s := range open {
+		prefix := s.ID.Prefix()
+		sessions = append(sessions, SessionReport{
+			ID: prefix.String(), Own: s.Device == v.Account.device, Created: shown(s.Created), Opened: s.Opened, Messages: s.Messages,
+		})
+	}
+	return sessions, err
+}
+
+func (v *view) reportGroups(r *Report) error {
+	return groups.Each(v.tx, func(id device.Hash) error {
+		g, err := v.group(id)
+		if err != nil {
+			return err
+		}
+		s := g.State
+		c := GroupReport{
+			Number: len(r.Groups), Epoch: s.Epoch(), Members: len(s.Members()), Status: s.Status().String(),
+			Branches: len(s.Branches()), Pending: len(g.Pending),
+		}
+		for _, m := range s.Members() {
+			l, err := v.users.Identity(v.tx, m.User, m.Root)
+			if err != nil {
+				return err
+			}
+			if l == nil {
+				c.Missing++
+			}
+		}
+		c.Sessions, err = v.reportSessions(id)
+		r.Groups = append(r.Groups, c)
 		return err
 	})
 }

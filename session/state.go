@@ -53,16 +53,16 @@ type state struct {
 	Opened       uint64       `cbor:"7,keyasint"`
 	MaxMessages  uint64       `cbor:"8,keyasint"`
 	MaxAge       uint64       `cbor:"9,keyasint"`
-	Count        uint64       `cbor:"10,keyasint"` // messages sent and received
-	Era          uint64       `cbor:"11,keyasint"` // of the store when the session was opened
+	Count        uint64       `cbor:"10,keyasint"`           // messages sent and received
+	Era          uint64       `cbor:"11,keyasint"`           // of the store when the session was opened
 	Superseded   uint64       `cbor:"12,keyasint,omitempty"` // when another epoch took the place of its own; 0 while none did
 }
 
 // account is what is kept once.
 type account struct {
-	Era     uint64 `cbor:"1,keyasint"` // sessions of an earlier one are not sent on
-	Contact uint64 `cbor:"2,keyasint"` // when the device was last on line
-	Online  uint64 `cbor:"3,keyasint"` // seconds on line so far
+	Era     uint64 `cbor:"1,keyasint"`           // sessions of an earlier one are not sent on
+	Contact uint64 `cbor:"2,keyasint"`           // when the device was last on line
+	Online  uint64 `cbor:"3,keyasint"`           // seconds on line so far
 	Drained uint64 `cbor:"4,keyasint,omitempty"` // when the queue last ran empty
 }
 

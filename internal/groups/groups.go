@@ -272,7 +272,9 @@ func Entry(tx *store.Tx, id, h device.Hash) ([]byte, error) {
 
 const rowSize = sha256.Size + 8
 
-func name(room string, id device.Hash) store.Name { return store.Name{Room: room, Parts: [][]byte{id[:]}} }
+func name(room string, id device.Hash) store.Name {
+	return store.Name{Room: room, Parts: [][]byte{id[:]}}
+}
 
 func entryName(id, h device.Hash) store.Name {
 	return store.Name{Room: roomEntry, Parts: [][]byte{id[:], h[:]}}
