@@ -2,13 +2,11 @@ package sotto
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/sottokit/sotto/device"
 	"github.com/sottokit/sotto/fault"
 	"github.com/sottokit/sotto/group"
-	"github.com/sottokit/sotto/internal/directory"
 	"github.com/sottokit/sotto/internal/groups"
 	"github.com/sottokit/sotto/session"
 )
@@ -27,9 +25,6 @@ type GroupState struct {
 	Branches []group.Branch // entries that contradict the chain, to be shown; see Resolve
 	Pending  int            // changes of this device that the server has not ordered yet
 }
-
-// maxPending bounds the changes of one group that wait for the server.
-const maxPending = 8192
 
 // CreateGroup makes a group with this user as its owner, and adds contacts as members. The entries of its chain are in the
 // outbox for the server, and a session for everybody follows. A contact to whom nothing may be sealed is refused with the
@@ -151,126 +146,6 @@ func (g *Group) Chain(ctx context.Context) ([][]byte, error) {
 	return entries, err
 }
 
-// Add signs that contacts are members. They read what is sealed from then on. Admins and the owner may.
-//
-// A change waits among the Pending parcels until the chain that comes back has it. The server takes an entry only on top of
-// the newest one; when another one was faster, this device's are gone and KindOvertaken says so: do it again if it is still
-// wanted. Who has no right to a change gets fault.UntrustedSigner, and one that does not fit, somebody who is a member
-// already for example, is fault.Misuse. Nothing can be changed while the group has forked (fault.LogFork), but for Resolve,
-// and after its end (fault.Expired).
-func (g *Group) Add(ctx context.Context, members ...*Contact) error {
-	return g.change(ctx, func(v *view) ([]group.Change, error) { return v.adds(members) })
-}
-
-// Remove signs that users are no members any more: admins may remove members, the owner everybody else.
-func (g *Group) Remove(ctx context.Context, users ...string) error {
-	var changes []group.Change
-	for _, user := range users {
-		changes = append(changes, group.Remove(user))
-	}
-	return g.sign(ctx, changes...)
-}
-
-// SetRole signs that a member is an admin, or no longer. The owner may.
-func (g *Group) SetRole(ctx context.Context, user string, r group.Role) error {
-	return g.sign(ctx, group.SetRole(user, r))
-}
-
-// Transfer signs that another member is the owner. This user is an admin from then on.
-func (g *Group) Transfer(ctx context.Context, user string) error {
-	return g.sign(ctx, group.Transfer(user))
-}
-
-// Leave signs that this user is no member any more. An owner hands over first; when there is no admin whom the group could
-// go on with, leaving ends it for everybody.
-func (g *Group) Leave(ctx context.Context) error {
-	if g == nil || g.Conversation == nil {
-		return errNoConversation
-	}
-	return g.sign(ctx, group.Remove(g.account.user))
-}
-
-// Resolve signs, as the owner, that a branch of a group that has forked does not count; rejected is its first entry. What
-// parted from the chain before is settled by it as well.
-func (g *Group) Resolve(ctx context.Context, rejected device.Hash) error {
-	return g.sign(ctx, group.Resolve(rejected))
-}
-
-func (g *Group) sign(ctx context.Context, changes ...group.Change) error {
-	return g.change(ctx, func(*view) ([]group.Change, error) { return changes, nil })
-}
-
-// change signs changes on top of the newest entry, or of what this device has signed already.
-func (g *Group) change(ctx context.Context, of func(v *view) ([]group.Change, error)) error {
-	if g == nil || g.Conversation == nil {
-		return errNoConversation
-	}
-	return g.account.update(ctx, func(v *view) error {
-		me, err := v.mayChange()
-		if err != nil {
-			return err
-		}
-		stored, err := v.group(g.place.group)
-		if err != nil {
-			return err
-		}
-		changes, err := of(v)
-		if err != nil {
-			return err
-		}
-		if len(stored.Pending)+len(changes) > maxPending {
-			return fmt.Errorf("sotto: %d changes of a group wait for the server: %w", len(stored.Pending), fault.OverLimit)
-		}
-		state := stored.State
-		if len(stored.Pending) > 0 {
-			if state, err = v.extend(state, stored.Pending); err != nil {
-				return err
-			}
-		}
-		keys, err := v.keys()
-		if err != nil {
-			return err
-		}
-		entries, err := state.Propose(keys, me.Log, v.now(), changes...)
-		if err != nil {
-			return err
-		}
-		stored.Pending = append(stored.Pending, entries...)
-		return v.groups.Save(v.tx, stored)
-	})
-}
-
-// mayChange returns the own user, if this device may sign for it.
-func (v *view) mayChange() (*directory.User, error) {
-	u, err := v.me()
-	if err != nil {
-		return nil, err
-	}
-	if u.Forked {
-		return nil, fmt.Errorf("sotto: the own log has forked: %w", fault.LogFork)
-	}
-	return u, v.mayWrite(session.Logs{u.Name: u.Log})
-}
-
-// adds are the changes that bring contacts in.
-func (v *view) adds(members []*Contact) ([]group.Change, error) {
-	changes := make([]group.Change, len(members))
-	for i, c := range members {
-		if c == nil || c.account != v.Account {
-			return nil, errNoContact
-		}
-		u, err := v.contact(c)
-		if err != nil {
-			return nil, err
-		}
-		if why, err := v.blocked(u); err != nil || why != 0 {
-			return nil, errors.Join(err, unreachable(u.Name, why))
-		}
-		changes[i] = group.Add(u.Name, u.Root())
-	}
-	return changes, nil
-}
-
 // group returns a group that is known.
 func (v *view) group(id device.Hash) (*groups.Group, error) {
 	g, err := v.groups.Group(v.tx, id)
@@ -336,86 +211,4 @@ func placeAt(s *group.State, entry device.Hash) (*session.Conversation, error) {
 func (v *view) isGroup(id device.Hash) (bool, error) {
 	g, err := v.groups.Group(v.tx, id)
 	return g != nil, err
-}
-
-// announce begins a session in every group whose members this device has changed: newcomers need one by whoever added them.
-// Where it cannot be done now it is done later, see Upkeep.
-func (a *Account) announce(ctx context.Context) error {
-	var due []device.Hash
-	err := a.view(ctx, func(v *view) error {
-		due = nil
-		return groups.Each(v.tx, func(id device.Hash) error {
-			g, err := v.group(id)
-			if err == nil && g.Announce {
-				due = append(due, id)
-			}
-			return err
-		})
-	})
-	for _, id := range due {
-		if err == nil {
-			err = a.announceIn(ctx, id)
-		}
-		if !aborts(err) {
-			err = nil
-		}
-	}
-	return err
-}
-
-func (a *Account) announceIn(ctx context.Context, id device.Hash) error {
-	where := place{group: id}
-	return a.retry(func() error {
-		b, err := a.prepareSession(ctx, where, true)
-		if err != nil {
-			return err
-		}
-		defer b.drop()
-		return a.update(ctx, func(v *view) error {
-			g, err := v.group(id)
-			if err != nil || !g.Announce {
-				return err
-			}
-			if err := v.sameCrew(where, b); err != nil {
-				return err
-			}
-			if err := v.keepBegun(b); err != nil {
-				return err
-			}
-			g.Announce = false
-			return v.groups.Save(v.tx, g)
-		})
-	})
-}
-
-// announceEverywhere lets a session begin in every group, for a device that this one has brought in: it learns of the group
-// from that.
-func (v *view) announceEverywhere() error {
-	return groups.Each(v.tx, func(id device.Hash) error {
-		g, err := v.group(id)
-		if err != nil {
-			return err
-		}
-		g.Announce, v.announce = true, true
-		return v.groups.Save(v.tx, g)
-	})
-}
-
-// settle drops what waits for the server and is in the chain by now, or lost its place to another entry: then all that
-// stands on it is lost, too.
-func settle(pending [][]byte, s *group.State) (left [][]byte, overtaken bool) {
-	for i, b := range pending {
-		claim, err := group.Inspect(b)
-		if err != nil {
-			return nil, true
-		}
-		h, found := s.Entry(claim.Epoch)
-		if !found {
-			return pending[i:], false
-		}
-		if h != claim.Hash {
-			return nil, true
-		}
-	}
-	return nil, false
 }

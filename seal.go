@@ -5,16 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 
 	"github.com/sottokit/sotto/device"
 	"github.com/sottokit/sotto/fault"
-	"github.com/sottokit/sotto/internal/directory"
 	"github.com/sottokit/sotto/internal/queue"
-	"github.com/sottokit/sotto/internal/wire"
 	"github.com/sottokit/sotto/session"
-	"github.com/sottokit/sotto/store"
 )
 
 // MaxBody bounds the body of a message, in bytes.
@@ -144,126 +140,6 @@ func (v *view) withEnvelopes(message *parcelFields) ([]Parcel, error) {
 	return append(parcels, message.parcel()), err
 }
 
-// begun is a session that was prepared, and the state of the store that it was prepared for.
-type begun struct {
-	crew    *crew
-	session *session.Session // nil when one that is there serves
-	seal    []byte           // its envelope, nil when no device has a key
-	to      []device.ID
-	left    []*device.Record // devices that have no key, or of members to whom nothing is sealed
-}
-
-func (b *begun) drop() {
-	if b.session != nil {
-		b.session.Destroy()
-	}
-}
-
-// prepareSession begins a session if a new one is due, or a fresh one is wanted in any case, and seals it to every device:
-// the costly part, before the transaction.
-func (a *Account) prepareSession(ctx context.Context, where place, fresh bool) (*begun, error) {
-	b := &begun{}
-	var prev *session.ID
-	var targets []*device.MessagingKey
-	var keys *device.Keys
-	due := false
-	err := a.view(ctx, func(v *view) (err error) {
-		*b, targets, prev = begun{}, nil, nil
-		if b.crew, err = v.crew(where); err != nil {
-			return err
-		}
-		if a.hybrid && b.crew.roster.Suite() != device.Hybrid {
-			return fmt.Errorf("sotto: a device of the conversation cannot do suite 2: %w", fault.UnsupportedVersion)
-		}
-		_, why, err := v.best(b.crew)
-		if due = fresh || why != session.None; err != nil || !due {
-			return err
-		}
-		if keys, err = v.keys(); err != nil {
-			return err
-		}
-		if open, err := session.List(v.tx, where.id()); err != nil {
-			return err
-		} else if len(open) > 0 {
-			prev = &open[len(open)-1].ID
-		}
-		targets, err = b.choose(v)
-		return err
-	})
-	if err != nil || !due {
-		return b, err
-	}
-	a.use.RLock()
-	defer a.use.RUnlock()
-	if b.session, err = session.Begin(keys, b.crew.place, a.policy, prev, a.now(), b.crew.logs); err != nil {
-		return nil, err
-	}
-	if len(targets) > 0 {
-		b.seal, err = b.session.SealTo(targets...)
-	}
-	return b, err
-}
-
-// choose finds the messaging key of every device. Devices without one are left out, and those of members to whom nothing is
-// sealed.
-func (b *begun) choose(v *view) ([]*device.MessagingKey, error) {
-	var targets []*device.MessagingKey
-	for _, cert := range b.crew.roster.Certs() {
-		record, _ := b.crew.roster.Find(cert)
-		m, err := b.keyOf(v, record)
-		if err != nil {
-			return nil, err
-		}
-		if m == nil {
-			b.left = append(b.left, record)
-			continue
-		}
-		targets = append(targets, m)
-		if !v.isOwn(record) {
-			b.to = append(b.to, record.ID())
-		}
-	}
-	return targets, nil
-}
-
-// keyOf is the key to seal to, nil for a device that is left out.
-func (b *begun) keyOf(v *view, r *device.Record) (*device.MessagingKey, error) {
-	if b.crew.without[r.User()] != 0 {
-		return nil, nil
-	}
-	return directory.Key(v.tx, b.crew.logs[r.User()], r.ID())
-}
-
-// keepBegun stores a session that was prepared, and puts its envelope into the outbox.
-func (v *view) keepBegun(b *begun) error {
-	for _, r := range b.left {
-		if m, err := b.keyOf(v, r); err != nil {
-			return err
-		} else if m != nil { // it came meanwhile
-			return errStale
-		}
-	}
-	if _, err := session.Keep(v.tx, b.session, v.now()); err != nil {
-		return err
-	}
-	id := b.session.ID()
-	for _, r := range b.left {
-		if err := v.leaveOut(r.Cert(), id); err != nil {
-			return err
-		}
-	}
-	if err := v.putWithout(id, b.crew.without); err != nil {
-		return err
-	}
-	if len(b.to) == 0 {
-		return nil
-	}
-	conversation := b.session.Conversation()
-	p := &parcelFields{Kind: string(ParcelEnvelope), Data: b.seal, Conversation: &conversation, Session: &id}
-	p.setTo(b.to)
-	return v.putParcel(p)
-}
-
 // seal seals a message on the best session, which may be the one that was prepared, to the devices of to, nil for all.
 func (v *view) seal(where place, b *begun, m *session.Content, to []device.ID) ([]Parcel, error) {
 	id, err := v.sessionFor(where, b)
@@ -286,80 +162,6 @@ func (v *view) seal(where place, b *begun, m *session.Content, to []device.ID) (
 		return nil, err
 	}
 	return v.send(b.crew, opened, data, to)
-}
-
-// sameCrew is errStale when others read the next message by now than those whom a session was prepared for.
-func (v *view) sameCrew(where place, b *begun) error {
-	w, err := v.crew(where)
-	if err != nil {
-		return err
-	}
-	if !w.place.SameState(b.crew.place) || w.roster.Version() != b.crew.roster.Version() || !maps.Equal(w.without, b.crew.without) {
-		return errStale
-	}
-	return nil
-}
-
-// sessionFor is the session to seal on now: one that is there, or the one that was prepared, which is kept then.
-func (v *view) sessionFor(where place, b *begun) (session.ID, error) {
-	if err := v.sameCrew(where, b); err != nil {
-		return session.ID{}, err
-	}
-	id, why, err := v.best(b.crew)
-	if err != nil || why == session.None {
-		return id, err
-	}
-	if b.session == nil {
-		return session.ID{}, errStale
-	}
-	return b.session.ID(), v.keepBegun(b)
-}
-
-// best is the session to send the next message on. While nothing is sealed to a member of a group it must be one that this
-// device began without him; others may have it from somebody else.
-func (v *view) best(w *crew) (session.ID, session.Reason, error) {
-	if len(w.without) == 0 {
-		return session.Best(v.tx, w.place, w.roster, v.now(), nil)
-	}
-	return session.Best(v.tx, w.place, w.roster, v.now(), func(id session.ID) (bool, error) {
-		users, err := v.without(id)
-		for user := range w.without {
-			if !slices.Contains(users, user) {
-				return false, err
-			}
-		}
-		return true, err
-	})
-}
-
-// putWithout notes the users whom this device left out of a session that it began.
-func (v *view) putWithout(id session.ID, users map[string]fault.Code) error {
-	if len(users) == 0 {
-		return nil
-	}
-	b := wire.AppendHead(nil, wire.MajorArray, uint64(len(users)))
-	for _, user := range slices.Sorted(maps.Keys(users)) {
-		b = wire.AppendText(b, user)
-	}
-	v.tx.Put(withoutName(id), b)
-	return nil
-}
-
-func (v *view) without(id session.ID) ([]string, error) {
-	b, found, err := v.tx.Get(withoutName(id))
-	if err != nil || !found {
-		return nil, err
-	}
-	r := wire.NewReader(b)
-	users := make([]string, 0, 8)
-	for range r.Array("without", device.MaxHeads) {
-		users = append(users, r.Text("without", device.MaxUser))
-	}
-	return users, r.End("without")
-}
-
-func withoutName(id session.ID) store.Name {
-	return store.Name{Room: "without", Parts: [][]byte{id[:]}}
 }
 
 // send puts a sealed message into the outbox.
@@ -386,86 +188,4 @@ func (v *view) send(w *crew, o *session.Opened, data []byte, to []device.ID) ([]
 		return nil, err
 	}
 	return v.withEnvelopes(p)
-}
-
-// session returns an open session, fault.UnknownSession for one that is not.
-func (v *view) session(id session.ID) (*session.Session, error) {
-	if s := v.known.session(id); s != nil {
-		if _, open, err := session.Statement(v.tx, id); err != nil || open {
-			return s, err
-		}
-	}
-	s, err := v.resume(id)
-	if err != nil {
-		return nil, err
-	}
-	return v.known.keep(s), nil
-}
-
-// resume makes an open session again from what is stored. A session whose logs have gone over to another branch cannot be
-// made: fault.UnknownSession, too.
-func (v *view) resume(id session.ID) (*session.Session, error) {
-	statement, open, err := session.Statement(v.tx, id)
-	if err != nil {
-		return nil, err
-	}
-	defer clear(statement)
-	if !open {
-		return nil, fmt.Errorf("sotto: %w", fault.UnknownSession)
-	}
-	members, err := session.Members(statement)
-	if err != nil {
-		return nil, err
-	}
-	logs := session.Logs{}
-	for _, m := range members {
-		l, err := v.users.Identity(v.tx, m.User, m.Root)
-		if err != nil {
-			return nil, err
-		}
-		logs[m.User] = l
-	}
-	s, err := session.Resume(statement, logs)
-	if err != nil {
-		return nil, fmt.Errorf("sotto: %w (%v)", fault.UnknownSession, err)
-	}
-	return s, nil
-}
-
-// sealTo seals a session once more, for one device, and puts that into the outbox.
-func (v *view) sealTo(s *session.Session, m *device.MessagingKey) error {
-	record, ok := s.Roster().Find(m.Cert())
-	if !ok || v.isOwn(record) {
-		return nil
-	}
-	if waits, err := v.sealedTo(s.ID(), record.ID(), m.ID()); err != nil || waits {
-		return err
-	}
-	b, err := s.SealTo(m)
-	if err != nil {
-		return err
-	}
-	id, conversation := s.ID(), s.Conversation()
-	p := &parcelFields{Kind: string(ParcelEnvelope), Data: b, Conversation: &conversation, Session: &id}
-	p.setTo([]device.ID{record.ID()})
-	return v.putParcel(p)
-}
-
-// sealedTo reports whether an envelope of the session for that messaging key waits in the outbox already: who asks again and
-// again gets one answer.
-func (v *view) sealedTo(id session.ID, to device.ID, key device.KeyID) (found bool, err error) {
-	err = v.each(outbox, func(p *parcelFields) error {
-		if found || p.Session == nil || *p.Session != id || !slices.Contains(p.to(), to) {
-			return nil
-		}
-		keys, err := session.Recipients(p.Data)
-		found = slices.Contains(keys, key)
-		return err
-	})
-	return found, err
-}
-
-// isOwn reports whether a record is of this device. Its ID alone does not tell: another user may have taken the same one.
-func (v *view) isOwn(r *device.Record) bool {
-	return r.User() == v.Account.user && r.ID() == v.Account.device
 }

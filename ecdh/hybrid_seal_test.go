@@ -126,23 +126,19 @@ func TestHybridKeyMayBeUsedByMany(t *testing.T) {
 }
 
 func FuzzHybridOpen(f *testing.F) {
-	k, err := ecdh.NewHybridPrivateKey(bytes.Repeat([]byte{7}, ecdh.Size))
-	if err != nil {
-		f.Fatal(err)
-	}
+	k := hybrid(f, bytes.Repeat([]byte{7}, ecdh.Size))
 	encapsulated, ciphertext, err := k.Public().Seal(nil, nil, []byte("hush"))
 	if err != nil {
 		f.Fatal(err)
 	}
 	f.Add(encapsulated, ciphertext)
-	f.Fuzz(func(t *testing.T, e, c []byte) {
-		got, err := k.Open(e, nil, nil, c)
-		if code := fault.Of(err); err != nil && code != fault.Malformed && code != fault.Damaged {
-			t.Errorf("%v", err)
+	f.Fuzz(func(t *testing.T, encapsulated, ciphertext []byte) {
+		got, err := k.Open(encapsulated, nil, nil, ciphertext)
+		if code := fault.Of(err); err != nil && (code != fault.Malformed && code != fault.Damaged || got != nil) {
+			t.Errorf("opened to %d bytes: %v", len(got), err)
 		}
-		sealed := bytes.Equal(e, encapsulated) && bytes.Equal(c, ciphertext)
-		if (err == nil) != sealed || sealed && string(got) != "hush" {
-			t.Errorf("opened to %q: %v", got, err)
+		if err == nil && len(got) != len(ciphertext)-16 {
+			t.Errorf("opened to %d bytes of %d", len(got), len(ciphertext))
 		}
 	})
 }

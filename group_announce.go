@@ -1,0 +1,71 @@
+package sotto
+
+import (
+	"context"
+
+	"github.com/sottokit/sotto/device"
+	"github.com/sottokit/sotto/internal/groups"
+)
+
+// announce begins a session in every group whose members this device has changed: newcomers need one by whoever added them.
+// Where it cannot be done now it is done later, see Upkeep.
+func (a *Account) announce(ctx context.Context) error {
+	var due []device.Hash
+	err := a.view(ctx, func(v *view) error {
+		due = nil
+		return groups.Each(v.tx, func(id device.Hash) error {
+			g, err := v.group(id)
+			if err == nil && g.Announce {
+				due = append(due, id)
+			}
+			return err
+		})
+	})
+	for _, id := range due {
+		if err == nil {
+			err = a.announceIn(ctx, id)
+		}
+		if !aborts(err) {
+			err = nil
+		}
+	}
+	return err
+}
+
+func (a *Account) announceIn(ctx context.Context, id device.Hash) error {
+	where := place{group: id}
+	return a.retry(func() error {
+		b, err := a.prepareSession(ctx, where, true)
+		if err != nil {
+			return err
+		}
+		defer b.drop()
+		return a.update(ctx, func(v *view) error {
+			g, err := v.group(id)
+			if err != nil || !g.Announce {
+				return err
+			}
+			if err := v.sameCrew(where, b); err != nil {
+				return err
+			}
+			if err := v.keepBegun(b); err != nil {
+				return err
+			}
+			g.Announce = false
+			return v.groups.Save(v.tx, g)
+		})
+	})
+}
+
+// announceEverywhere lets a session begin in every group, for a device that this one has brought in: it learns of the group
+// from that.
+func (v *view) announceEverywhere() error {
+	return groups.Each(v.tx, func(id device.Hash) error {
+		g, err := v.group(id)
+		if err != nil {
+			return err
+		}
+		g.Announce, v.announce = true, true
+		return v.groups.Save(v.tx, g)
+	})
+}
