@@ -46,12 +46,13 @@ func (in *input) wait(q queue.Queue, why fault.Code, needs []Need) {
 type batch struct {
 	*Account
 	given    int    // of the inputs, those of the caller
-	asking   bool   // for Needs: everything that is held counts
+	asking   bool   // everything that is held counts
 	version  uint64 // of the directory at the start
 	looked   bool   // at held envelopes
 	inputs   []*input
 	loaded   bool                        // held entries of groups, on the way
 	logs     session.Logs                // as they are once this batch is applied
+	also     map[session.ID][]Reader     // of the sessions that messages are opened with
 	headLogs map[session.ID]session.Logs // of the identities that a session names
 	groups   map[device.Hash]*groupWork
 	sorted   map[*input]bool // entries of groups that are among the work on a group
@@ -63,6 +64,7 @@ type batch struct {
 	shared   map[session.Prefix]bool // sessions of groups that a member has shared
 	notices  []Event
 	due      bool // sessions in groups, see announce
+	joined   bool // a group is known now
 }
 
 // lookedAt is the version of the directory at which the held envelopes were last looked at.
@@ -111,7 +113,7 @@ func (b *batch) apply(v *view) error {
 	if err := b.applyGroups(v); err != nil {
 		return err
 	}
-	for _, k := range []Kind{KindGroup, KindKey, KindSession, KindMessage, KindRequest} {
+	for _, k := range []Kind{KindGroup, KindKey, KindSession, KindMessage, KindHistory, KindRequest} {
 		for _, in := range b.inputs {
 			if in.event.Kind != k {
 				continue
@@ -128,7 +130,7 @@ func (b *batch) apply(v *view) error {
 	if err := v.keepNotices(); err != nil {
 		return err
 	}
-	b.notices, b.due = v.notices, v.announce
+	b.notices, b.due, b.joined = v.notices, v.announce, v.joined
 	return b.noteLook(v, before)
 }
 
@@ -199,11 +201,12 @@ func aborts(err error) bool {
 	return false
 }
 
-// events are the caller's inputs in order, then what was held and is not any more, then what followed.
+// events are the caller's inputs in order, then what was held and is not any more, then what followed. What is held for a
+// group tells what it needs next: first the chain, then logs that this names.
 func (b *batch) events() []Event {
 	var all []Event
 	for i, in := range b.inputs {
-		if i < b.given || !in.waits() {
+		if i < b.given || !in.waits() || len(in.event.Needs) > 0 && in.event.Conversation != (device.Hash{}) {
 			all = append(all, in.event)
 		}
 	}
@@ -226,7 +229,7 @@ func (w *waiting) apply(v *view, in *input) error {
 	if in.held != nil {
 		return nil
 	}
-	if in.event.Kind == KindMessage {
+	if w.in == heldMessages {
 		p, err := session.MessageSession(in.data)
 		if err != nil {
 			return err

@@ -32,12 +32,29 @@ func (p place) id() device.Hash {
 	return p.group
 }
 
+// state is the newest entry of a group in which this user may write, nil for a conversation of one or two.
+func (p place) state(v *view) (*device.Hash, error) {
+	if p.direct != nil {
+		return nil, nil
+	}
+	s, err := v.writableGroup(p.group)
+	if err != nil {
+		return nil, err
+	}
+	tip := s.Tip()
+	return &tip, nil
+}
+
 // at is the conversation as the next message is sealed in it.
 func (p place) at(v *view) (*session.Conversation, error) {
 	if p.direct != nil {
 		return p.direct, nil
 	}
-	return v.groupPlace(p.group)
+	s, err := v.writableGroup(p.group)
+	if err != nil {
+		return nil, err
+	}
+	return placeAt(s, s.Tip())
 }
 
 // Direct returns the conversation with a contact; with Self it is the notes. Nothing is stored: it follows from who the two

@@ -26,12 +26,16 @@ func (v *view) crew(c place) (*crew, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := c.at(v)
+	state, err := c.state(v)
 	if err != nil {
 		return nil, err
 	}
-	if known := v.known.crewOf(p, version); known != nil {
+	if known := v.known.crewOf(c.id(), state, version); known != nil {
 		return known, v.mayWrite(known.logs)
+	}
+	p, err := c.at(v)
+	if err != nil {
+		return nil, err
 	}
 	w := &crew{place: p, logs: session.Logs{}, without: map[string]fault.Code{}}
 	var all []*device.Log

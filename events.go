@@ -32,7 +32,7 @@ const (
 	KindIdentity      Kind = "identity"       // something happened to a contact's identity (Happened); Why tells what sealing to the contact fails with, 0 when it goes on
 	KindDeviceAdded   Kind = "device-added"   // the user of a contact, or the own one, has another device
 	KindDeviceRevoked Kind = "device-revoked" // or one less; it may be this one
-	KindDropped       Kind = "dropped"        // a message or envelope that was held (ID) made room for newer ones and must come again
+	KindDropped       Kind = "dropped"        // a message or envelope that was held (ID) made room for newer ones and must come again; or a message (Message) was for an identity that is gone
 	KindOvertaken     Kind = "overtaken"      // what this device signed for its log lost its place: do it again if it is still wanted
 	KindRestored      Kind = "restored"       // this store was put back to an earlier state, or copied; sessions and messaging key are being renewed
 )

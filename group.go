@@ -176,8 +176,8 @@ func (v *view) identities(failed *error) group.Logs {
 	}
 }
 
-// groupPlace is a group as the next message is sealed in it.
-func (v *view) groupPlace(id device.Hash) (*session.Conversation, error) {
+// writableGroup returns a group if this user may write in it.
+func (v *view) writableGroup(id device.Hash) (*group.State, error) {
 	g, err := v.group(id)
 	if err != nil {
 		return nil, err
@@ -191,7 +191,7 @@ func (v *view) groupPlace(id device.Hash) (*session.Conversation, error) {
 	if _, member := g.State.Find(v.Account.user); !member {
 		return nil, fmt.Errorf("sotto: this user is no member of the group: %w", fault.UntrustedSigner)
 	}
-	return placeAt(g.State, g.State.Tip())
+	return g.State, nil
 }
 
 // placeAt is a group as it was after an entry.

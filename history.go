@@ -70,7 +70,7 @@ func (v *view) shareable(id device.Hash, with *directory.User) ([][]byte, error)
 	if err != nil {
 		return nil, err
 	}
-	if err := v.isMember(id, g.State.Tip(), with.Name, with.Root()); err != nil {
+	if err := v.isMember(id, g.State.Epoch(), g.State.Tip(), with.Name, with.Root()); err != nil {
 		return nil, err
 	}
 	open, err := session.List(v.tx, id)
@@ -122,7 +122,7 @@ func (v *view) takeShared(in *input, o *session.Opened) (session.Prefix, error) 
 		if err != nil || u == nil {
 			return session.Prefix{}, errors.Join(err, errStale)
 		}
-		if err := v.isMember(id, g.State.Tip(), who, u.Root()); err != nil {
+		if err := v.isMember(id, g.State.Epoch(), g.State.Tip(), who, u.Root()); err != nil {
 			return session.Prefix{}, err
 		}
 	}
@@ -132,21 +132,16 @@ func (v *view) takeShared(in *input, o *session.Opened) (session.Prefix, error) 
 	}
 	logs := session.Logs{}
 	for _, m := range members {
-		l, err := v.users.Identity(v.tx, m.User, m.Root)
-		if err != nil {
+		if logs[m.User], err = v.users.Identity(v.tx, m.User, m.Root); err != nil {
 			return session.Prefix{}, err
 		}
-		if l == nil {
-			in.event.Needs = append(in.event.Needs, Need{LogOf: m.User})
-		}
-		logs[m.User] = l
 	}
 	s, err := session.Shared(statement, c, v.now(), logs)
 	if err != nil {
 		return session.Prefix{}, err
 	}
 	defer s.Destroy()
-	in.event.Conversation, in.event.Sent, in.event.Suite, in.event.Needs = id, shown(s.Created()), s.Suite(), nil
+	in.event.Conversation, in.event.Sent, in.event.Suite = id, shown(s.Created()), s.Suite()
 	if _, err := session.Keep(v.tx, s, v.now()); err != nil {
 		return session.Prefix{}, err
 	}
@@ -154,14 +149,60 @@ func (v *view) takeShared(in *input, o *session.Opened) (session.Prefix, error) 
 	return s.ID().Prefix(), session.Supersede(v.tx, id, &tip, v.now())
 }
 
-// wakeShared looks at messages again that waited for sessions which were shared.
-func (a *Account) wakeShared(ctx context.Context, shared map[session.Prefix]bool) ([]Event, error) {
-	if len(shared) == 0 {
+// waitShared lets a shared session wait for its group, and for logs that it names: of members who were there before this
+// user came.
+func (b *batch) waitShared(ctx context.Context, in *input, o *session.Opened) error {
+	_, id, _, err := session.GroupOf(o.Content.Body)
+	if err != nil {
+		return nil // apply refuses it
+	}
+	heads, err := session.HeadsOf(o.Content.Body)
+	if err != nil {
+		return nil
+	}
+	w, err := b.group(ctx, id)
+	if err != nil {
+		return err
+	}
+	if w.state == nil {
+		in.event.Kind, in.event.Body, in.event.Type = KindHistory, nil, ""
+		in.wait(heldEnvelopes, fault.UnknownSession, nil)
+		return nil
+	}
+	logs, err := b.logsOf(ctx, heads, true)
+	if err != nil {
+		return err
+	}
+	var needs []Need
+	for _, h := range heads {
+		l := logs[h.User]
+		switch err := l.Holds(h.Pin); {
+		case l == nil:
+			needs = append(needs, Need{LogOf: h.User})
+		case errors.Is(err, fault.IdentityChanged):
+			root := h.Pin.Root
+			needs = append(needs, Need{LogOf: h.User, Root: &root})
+		case errors.Is(err, fault.TooFarAhead):
+			needs = append(needs, Need{LogOf: h.User, FromSeq: l.Pin().Seq + 1})
+		}
+	}
+	if needs != nil {
+		in.event.Kind, in.event.Body, in.event.Type = KindHistory, nil, ""
+		in.wait(heldEnvelopes, fault.TooFarAhead, needs)
+	}
+	return nil
+}
+
+// wake looks again at what waited for a group that this device knows now, and at messages that waited for sessions which
+// were shared.
+func (a *Account) wake(ctx context.Context, joined bool, shared map[session.Prefix]bool) ([]Event, error) {
+	if !joined && len(shared) == 0 {
 		return nil, nil
 	}
 	var events []Event
 	err := a.retry(func() error {
 		b := a.newBatch(0)
+		b.asking = joined
 		err := a.view(ctx, func(v *view) error {
 			return heldMessages.Each(v.tx, func(_ queue.ID, data []byte) error {
 				if p, err := session.MessageSession(data); err == nil && shared[p] {

@@ -19,6 +19,33 @@ type known struct {
 	retired  []*device.Keys    // replaced, or never committed
 	sessions map[session.ID]*session.Session
 	crews    map[device.Hash]knownCrew // by conversation
+	readers  map[session.ID]*readers
+}
+
+// readers are the logs of those whom a session was made for, when the directory had a version.
+type readers struct {
+	version uint64
+	logs    session.Logs
+	also    []Reader // devices that were revoked since
+}
+
+// readersOf returns them if the directory has not changed since setReaders.
+func (k *known) readersOf(id session.ID, version uint64) *readers {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if r := k.readers[id]; r != nil && r.version == version {
+		return r
+	}
+	return nil
+}
+
+func (k *known) setReaders(id session.ID, r *readers) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.readers == nil {
+		k.readers = map[session.ID]*readers{}
+	}
+	k.readers[id] = r
 }
 
 // knownCrew is who read the next message when the directory had a version.
@@ -27,12 +54,12 @@ type knownCrew struct {
 	version uint64
 }
 
-// crewOf returns who reads the next message of a conversation, if nothing has changed since setCrew.
-func (k *known) crewOf(c *session.Conversation, version uint64) *crew {
+// crewOf returns who reads the next message of a conversation in a state, if nothing has changed since setCrew.
+func (k *known) crewOf(conversation device.Hash, state *device.Hash, version uint64) *crew {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	w := k.crews[c.ID]
-	if w.crew == nil || w.version != version || !c.SameState(w.place) {
+	w := k.crews[conversation]
+	if w.crew == nil || w.version != version || state != nil && *state != *w.place.State {
 		return nil
 	}
 	return w.crew
@@ -136,6 +163,7 @@ func (k *known) dropSessions(ids []session.ID) {
 		if s := k.sessions[id]; s != nil {
 			s.Destroy()
 			delete(k.sessions, id)
+			delete(k.readers, id)
 		}
 	}
 }

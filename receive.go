@@ -28,7 +28,7 @@ const MaxInput = 16 << 20
 func (a *Account) Receive(ctx context.Context, in ...[]byte) ([]Event, error) {
 	var events []Event
 	var shared map[session.Prefix]bool
-	due := false
+	due, joined := false, false
 	err := a.retry(func() error {
 		b, err := a.prepare(ctx, in)
 		if err != nil {
@@ -39,12 +39,13 @@ func (a *Account) Receive(ctx context.Context, in ...[]byte) ([]Event, error) {
 			return err
 		}
 		events, shared, due = b.events(), b.shared, b.due
+		joined = b.joined
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	more, err := a.wakeShared(ctx, shared)
+	more, err := a.wake(ctx, joined, shared)
 	if err == nil {
 		events = append(events, more...)
 	} // else they are held, and come when they are brought again
@@ -92,7 +93,7 @@ func (a *Account) prepare(ctx context.Context, in [][]byte) (*batch, error) {
 func (a *Account) newBatch(given int) *batch {
 	return &batch{
 		Account: a, given: given, logs: session.Logs{}, sessions: map[session.Prefix][]*session.Session{},
-		asked: map[session.Prefix][]byte{}, headLogs: map[session.ID]session.Logs{}, groups: map[device.Hash]*groupWork{},
+		asked: map[session.Prefix][]byte{}, headLogs: map[session.ID]session.Logs{}, also: map[session.ID][]Reader{}, groups: map[device.Hash]*groupWork{},
 		sorted: map[*input]bool{}, shared: map[session.Prefix]bool{},
 	}
 }

@@ -290,6 +290,7 @@ func (v *view) cutRemoved(before *groups.Group, next *group.State) error {
 func (v *view) tellChanges(before *groups.Group, next *group.State) error {
 	id, tip := next.ID(), next.Tip()
 	if before == nil {
+		v.joined = true
 		e := Event{Kind: KindJoined, Conversation: id}
 		v.notices = append(v.notices, e.named(tip))
 		return nil

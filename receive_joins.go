@@ -204,23 +204,20 @@ func (v *view) supersede(s *session.Session) error {
 }
 
 // isMember refuses a sender who is no member of the group any more: what waited for the session of an earlier epoch is not
-// taken from him.
-func (v *view) isMember(id, entry device.Hash, user string, root device.Hash) error {
+// taken from him. In a session of another branch of a group that has forked the members of that branch count.
+func (v *view) isMember(id device.Hash, epoch uint64, entry device.Hash, user string, root device.Hash) error {
 	g, err := v.group(id)
 	if err != nil {
 		return err
 	}
-	epoch, members, err := g.State.MembersAt(entry)
-	if err != nil {
-		return err
-	}
 	if h, counts := g.State.Entry(epoch); counts && h == entry {
-		members = g.State.Members()
-	}
-	for _, m := range members {
-		if m.User == user && m.Root == root {
+		if m, in := g.State.Find(user); in && m.Root == root {
 			return nil
 		}
+	} else if _, members, err := g.State.MembersAt(entry); err != nil {
+		return err
+	} else if slices.ContainsFunc(members, func(m group.Member) bool { return m.User == user && m.Root == root }) {
+		return nil
 	}
 	return fmt.Errorf("sotto: of somebody who is no member any more: %w", fault.UntrustedSigner)
 }

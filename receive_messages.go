@@ -32,17 +32,8 @@ func (b *batch) prepareMessages(ctx context.Context) error {
 			}
 		}
 	}
-	also := map[session.ID][]Reader{}
-	for _, some := range []map[session.Prefix][]*session.Session{stored, b.sessions} {
-		for _, sessions := range some {
-			for _, s := range sessions {
-				also[s.ID()] = b.alsoRead(s)
-			}
-		}
-	}
 	inputs = b.of(KindMessage)
 	b.use.RLock()
-	defer b.use.RUnlock()
 	parallel(len(inputs), func(i int) {
 		in := inputs[i]
 		p, err := session.MessageSession(in.data)
@@ -50,14 +41,25 @@ func (b *batch) prepareMessages(ctx context.Context) error {
 			for _, s := range sessions {
 				var o *session.Opened
 				if o, err = s.Open(in.data, b.headLogs[s.ID()]); err == nil {
-					in.readied(s, o, also[s.ID()], b.shared)
+					in.readied(s, o, b.also[s.ID()], b.shared)
 					return
 				}
 			}
 		}
 		in.refuse(err)
 	})
-	return b.destroyed(inputs)
+	b.use.RUnlock()
+	if err := b.destroyed(inputs); err != nil {
+		return err
+	}
+	for _, in := range inputs {
+		if m, opened := in.ready.(*receivedMessage); opened && m.opened.Content.Type == sharedSession {
+			if err := b.waitShared(ctx, in, m.opened); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // readied fills in what a message says.
@@ -93,8 +95,17 @@ func (b *batch) open(ctx context.Context, p session.Prefix) (sessions []*session
 		return nil, err
 	}
 	for _, s := range sessions {
-		if b.headLogs[s.ID()], err = b.logsOf(ctx, s.Roster().Heads()); err != nil {
+		if known := b.known.readersOf(s.ID(), b.version); known != nil && len(b.grown) == 0 {
+			b.headLogs[s.ID()], b.also[s.ID()] = known.logs, known.also
+			continue
+		}
+		logs, err := b.logsOf(ctx, s.Roster().Heads(), s.State() != nil)
+		if err != nil {
 			return nil, err
+		}
+		b.headLogs[s.ID()], b.also[s.ID()] = logs, alsoRead(s, logs)
+		if len(b.grown) == 0 {
+			b.known.setReaders(s.ID(), &readers{b.version, logs, b.also[s.ID()]})
 		}
 	}
 	return sessions, nil
@@ -130,10 +141,9 @@ func (b *batch) request(p session.Prefix) ([]byte, error) {
 }
 
 // alsoRead returns the devices of a session that were revoked since, as many as an event names.
-func (b *batch) alsoRead(s *session.Session) []Reader {
+func alsoRead(s *session.Session, logs session.Logs) []Reader {
 	const enough = 1000
 	var also []Reader
-	logs := b.headLogs[s.ID()]
 	for _, cert := range s.Roster().Certs() {
 		r, _ := s.Roster().Find(cert)
 		if l := logs[r.User()]; len(also) < enough && l != nil && errors.Is(l.Standing(cert), fault.RevokedDevice) {
@@ -164,7 +174,7 @@ func (r *receivedMessage) apply(v *view, in *input) error {
 		return fmt.Errorf("sotto: message: %w", err)
 	}
 	if state := r.session.State(); state != nil {
-		if err := v.isMember(r.session.Conversation(), *state, u.Name, u.Root()); err != nil {
+		if err := v.isMember(r.session.Conversation(), r.session.Epoch(), *state, u.Name, u.Root()); err != nil {
 			return fmt.Errorf("sotto: message: %w", err)
 		}
 	}

@@ -80,12 +80,12 @@ func (b *batch) placeOf(ctx context.Context, in *input, o *session.Offer) (*sess
 		return nil, nil
 	}
 	heads := o.Heads()
-	logs, err := b.logsOf(ctx, heads)
+	id, _, state := o.Conversation()
+	logs, err := b.logsOf(ctx, heads, state != nil)
 	if err != nil {
 		return nil, err
 	}
 	b.headLogs[o.ID()] = logs
-	id, _, state := o.Conversation()
 	if state != nil {
 		c, err := b.groupOffer(ctx, in, o, id, *state)
 		if c == nil || err != nil {
@@ -123,9 +123,9 @@ func (b *batch) load(ctx context.Context, user string) error {
 	return err
 }
 
-// logsOf returns the logs that heads name, as they are once this batch is applied. In the place of an identity that is not at
-// hand stands the pinned one of that user.
-func (b *batch) logsOf(ctx context.Context, heads []device.Head) (session.Logs, error) {
+// logsOf returns the logs that heads name, as they are once this batch is applied: in groups of former identities, too. In
+// the place of an identity that is not at hand stands the pinned one of that user.
+func (b *batch) logsOf(ctx context.Context, heads []device.Head, ofGroup bool) (session.Logs, error) {
 	logs := session.Logs{}
 	var former []device.Head
 	for _, h := range heads {
@@ -137,7 +137,7 @@ func (b *batch) logsOf(ctx context.Context, heads []device.Head) (session.Logs, 
 			continue
 		}
 		logs[h.User] = l
-		if l.Pin().Root != h.Pin.Root {
+		if ofGroup && l.Pin().Root != h.Pin.Root {
 			former = append(former, h)
 		}
 	}
@@ -211,6 +211,7 @@ func (b *batch) accept(ctx context.Context, in *input, s *session.Session, c *se
 	p := s.ID().Prefix()
 	b.sessions[p] = append(b.sessions[p], s)
 	b.accepted = append(b.accepted, s)
+	b.also[s.ID()] = alsoRead(s, b.headLogs[s.ID()])
 	in.event.Why, in.event.Needs = 0, nil
 	in.ready = &receivedSession{s}
 	return nil

@@ -8,6 +8,7 @@ import (
 	"github.com/sottokit/sotto/device"
 	"github.com/sottokit/sotto/fault"
 	"github.com/sottokit/sotto/internal/directory"
+	"github.com/sottokit/sotto/internal/queue"
 	"github.com/sottokit/sotto/session"
 	"github.com/sottokit/sotto/trust"
 )
@@ -132,7 +133,25 @@ func (v *view) closeReplaced(before *directory.User) error {
 	for _, s := range open {
 		err = errors.Join(err, session.Close(v.tx, s.ID))
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	for _, q := range []queue.Queue{outbox, messages} { // what was for the identity before is for nobody
+		err := v.each(q, func(p *parcelFields) error {
+			if p.Conversation == nil || *p.Conversation != c.ID {
+				return nil
+			}
+			if p.Message != nil {
+				e := Event{Kind: KindDropped, Conversation: c.ID, User: before.Name, Message: *p.Message, Why: fault.IdentityChanged}
+				v.notices = append(v.notices, e)
+			}
+			return q.Drop(v.tx, p.id())
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // identityNotices tells the app that a mark has changed, or that nothing is sealed to a user any more.

@@ -46,6 +46,7 @@ type view struct {
 
 	looks    bool    // nothing is written
 	announce bool    // sessions are due in groups
+	joined   bool    // a group is known from now on
 	restored bool    // it was noticed that the store was put back to an earlier state
 	notices  []Event // of what followed from an input
 }

@@ -88,6 +88,16 @@ const StaleAfter = 30 * 24 * time.Hour
 // entry than l has, is fault.TooFarAhead: fetch the log first, and seal nothing to that user until it agrees or the device
 // is revoked. A claim is never a fork. Everything else that is wrong is refused with its own reason.
 func (l *Log) AcceptKey(of ID, deviceKey []byte, last *Seen) (*MessagingKey, error) {
+	return l.acceptKey(of, deviceKey, last, true)
+}
+
+// ResumeKey makes a messaging key again from the bytes of one that was accepted. They come from the caller's own sealed store,
+// so the signature is not verified again; the log may have grown, and everything else is held against it as in AcceptKey.
+func (l *Log) ResumeKey(of ID, deviceKey []byte) (*MessagingKey, error) {
+	return l.acceptKey(of, deviceKey, nil, false)
+}
+
+func (l *Log) acceptKey(of ID, deviceKey []byte, last *Seen, fresh bool) (*MessagingKey, error) {
 	m, s, err := readMessagingKey(deviceKey)
 	if err != nil {
 		return nil, err
@@ -99,7 +109,10 @@ func (l *Log) AcceptKey(of ID, deviceKey []byte, last *Seen) (*MessagingKey, err
 	if r.fields.ID != of {
 		return nil, fmt.Errorf("device: device-key of another device: %w", fault.UntrustedSigner)
 	}
-	if err := s.verify("device-key", r.verifier, deviceKeyContext(r.cert)); err != nil {
+	if fresh {
+		err = s.verify("device-key", r.verifier, deviceKeyContext(r.cert))
+	}
+	if err != nil {
 		return nil, err
 	}
 	if err := m.check(r, l, last); err != nil {

@@ -53,7 +53,9 @@ func readVectors(t testing.TB) *vectors {
 	return v
 }
 
-func (v *vectors) entries() [][]byte { return [][]byte{v.Group.Create, v.Group.AddBob, v.Group.BobAdmin} }
+func (v *vectors) entries() [][]byte {
+	return [][]byte{v.Group.Create, v.Group.AddBob, v.Group.BobAdmin}
+}
 
 // logs has alice's log, who signed everything.
 func (v *vectors) logs(t testing.TB) group.Logs {

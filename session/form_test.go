@@ -14,10 +14,7 @@ import (
 // Every structure that is signed has one form; each case differs from it in one thing, and is signed and sealed all the same.
 
 func TestStatementHasOneForm(t *testing.T) {
-	inBothSuites(t, testStatementHasOneForm)
-}
-
-func testStatementHasOneForm(t *testing.T, w *world) {
+	w := newWorld(t)
 	c := w.group(2, alice, bob, carol)
 	f := w.statementOf(c).with(10, make([]byte, 32))
 	m := w.statement("alice/phone", f)

@@ -10,6 +10,15 @@ import (
 	"github.com/sottokit/sotto/internal/envelope"
 )
 
+// HeadsOf returns the logs that Shared needs for a statement, and how far. They are claims.
+func HeadsOf(statement []byte) ([]device.Head, error) {
+	s, err := envelope.ParseSigned(statement)
+	if err != nil {
+		return nil, fmt.Errorf("session: %w", err)
+	}
+	return headsOf(s), nil
+}
+
 // GroupOf tells which group, and which entry of it, the statement of a session names, and whose logs Shared needs. They are
 // claims. A statement of no group is fault.Malformed.
 func GroupOf(statement []byte) (members []Member, id, entry device.Hash, err error) {

@@ -1,7 +1,8 @@
 // Command sotto shows and checks what the SDK does: two people who talk, and the keys underneath, with real files (demo),
 // published test vectors (conformance), the structure of a message or key (inspect), and the costs of a password on this
-// machine (mk calibrate). It keeps a root key in a file (lockbox), and makes devices and verifies their logs (device). It
-// never prints the secret of a key, but for a recovery key, once, when it is made.
+// machine (mk calibrate). It keeps a root key in a file (lockbox), makes devices and verifies their logs (device), and
+// shows what two users compare (safety-number). It never prints the secret of a key, but for a recovery key, once, when it is
+// made.
 package main
 
 import (
@@ -40,7 +41,8 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		// What fails before this point is cobra's judgement of the command line.
 		PersistentPreRun: func(*cobra.Command, []string) { started = true },
 	}
-	root.AddCommand(demoCommand(), conformanceCommand(), inspectCommand(), mkCommand(), lockboxCommand(), deviceCommand())
+	root.AddCommand(demoCommand(), conformanceCommand(), inspectCommand(), mkCommand(), lockboxCommand(), deviceCommand(),
+		safetyNumberCommand())
 	root.SetArgs(longFlags(args))
 	root.SetIn(stdin)
 	root.SetOut(stdout)

@@ -112,7 +112,7 @@ func Key(tx *store.Tx, l *device.Log, id device.ID) (*device.MessagingKey, error
 	if gen, err := named(tx, l.User(), id); err != nil || gen > seen.Gen {
 		return nil, err
 	}
-	m, err := l.AcceptKey(id, b, nil)
+	m, err := l.ResumeKey(id, b)
 	if errors.Is(err, fault.UntrustedSigner) || errors.Is(err, fault.RevokedDevice) {
 		return nil, nil
 	}

@@ -1,0 +1,170 @@
+package assembly
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/sottokit/sotto/group"
+)
+
+// What must hold at a device whenever it has learned something.
+
+// trust notes the entries of a chain that a newcomer got from somebody who is in.
+func (d *Device) trust(s *group.State) {
+	for epoch := range s.Epoch() + 1 {
+		h, _ := s.Entry(epoch)
+		d.counted[h] = true
+	}
+}
+
+func (d *Device) check() error {
+	if d.state == nil {
+		return nil
+	}
+	for _, f := range []func() error{d.checkMembers, d.checkVouched, d.checkFrozen, d.checkEnded, d.checkStranger, d.checkKept} {
+		if err := f(); err != nil {
+			return fmt.Errorf("%s: %w", d, err)
+		}
+	}
+	d.trust(d.state)
+	return nil
+}
+
+// checkMembers holds the trunk against the book: its entries are there, each follows the one before, and so do the members.
+func (d *Device) checkMembers() error {
+	var last *node
+	for epoch, n := range d.trunk() {
+		if n == nil || n.parent != last || n.epoch != uint64(epoch) {
+			return fmt.Errorf("entry %d of the trunk is none that somebody signed there", epoch)
+		}
+		last = n
+	}
+	if !slices.Equal(list(last.members), d.state.Members()) {
+		return fmt.Errorf("members are %v, and should be %v", d.state.Members(), list(last.members))
+	}
+	return nil
+}
+
+// checkVouched asks for every entry of a revoked device that came to count, who has vouched for it.
+func (d *Device) checkVouched() error {
+	for _, n := range d.trunk()[1:] {
+		if !d.counted[n.hash] && !d.lives(n.by) && len(d.vouchers(n)) == 0 {
+			return fmt.Errorf("entry %s of a revoked device came to count, and nobody has vouched for it", n.hash.String()[:6])
+		}
+	}
+	return nil
+}
+
+// vouchers are the devices that are active and have signed on top of an entry, or said so, of users who were in before it.
+func (d *Device) vouchers(e *node) (all []*Device) {
+	d.signatures(func(by *Device, n *node, entry bool) {
+		if n.above(e) && !(entry && n == e) && e.parent.has(by.user) {
+			all = append(all, by)
+		}
+	})
+	return all
+}
+
+// signatures visits what active devices have signed and d has seen: entries and statements.
+func (d *Device) signatures(visit func(by *Device, n *node, entry bool)) {
+	for f := range d.seen {
+		switch {
+		case f.entry != nil && d.lives(f.entry.by):
+			visit(f.entry.by, f.entry, true)
+		case f.by != nil && d.lives(f.by):
+			visit(f.by, f.names, false)
+		}
+	}
+}
+
+// checkFrozen looks for somebody who has the right to freeze the group: a member at the end of one branch who has signed on
+// another one.
+func (d *Device) checkFrozen() error {
+	if d.state.Status() != group.Frozen {
+		return nil
+	}
+	ends := []*node{d.tip()}
+	for _, b := range d.state.Branches() {
+		if b.Verdict == group.Open {
+			ends = append(ends, d.w.byHash[b.Last])
+		}
+	}
+	found := false
+	d.signatures(func(by *Device, n *node, _ bool) {
+		for _, x := range ends {
+			for _, y := range ends {
+				found = found || !y.above(n) && x.above(n) && y.has(by.user)
+			}
+		}
+	})
+	if !found {
+		return fmt.Errorf("frozen, and nobody who is in has signed on two branches or on another one")
+	}
+	return nil
+}
+
+// checkEnded looks for why the group has ended: its last manager left, or an owner signed on both sides of a fork.
+func (d *Device) checkEnded() error {
+	if d.state.Status() != group.Ended || len(d.tip().members) == 0 {
+		return nil
+	}
+	spoke := map[*node]map[*node]bool{} // where a fork is, and on which sides of it the owner there spoke
+	d.signatures(func(by *Device, n *node, _ bool) {
+		for ; n.parent != nil; n = n.parent {
+			if o := n.parent.owner(); o.User == by.user.name && o.Root == by.user.root() {
+				if spoke[n.parent] == nil {
+					spoke[n.parent] = map[*node]bool{}
+				}
+				spoke[n.parent][n] = true
+			}
+		}
+	})
+	for _, sides := range spoke {
+		if len(sides) > 1 {
+			return nil
+		}
+	}
+	return fmt.Errorf("ended, and no owner has signed on two branches")
+}
+
+// checkStranger lets somebody who has all logs verify the trunk: it holds together. What it has of revoked devices at its end
+// need not count for him.
+func (d *Device) checkStranger() error {
+	var entries [][]byte
+	for _, n := range inOrder(append(d.trunk(), d.sideNodes()...)) {
+		entries = append(entries, n.b)
+	}
+	if len(d.state.Branches()) >= group.MaxBranches {
+		return nil // a branch that a resolve names may have been dropped
+	}
+	s, err := group.Verify(d.w.id, entries, d.find)
+	if err != nil {
+		return fmt.Errorf("a stranger refuses the chain: %w", err)
+	}
+	if s.Tip() == d.state.Tip() && !slices.Equal(s.Members(), d.state.Members()) {
+		return fmt.Errorf("a stranger sees other members: %v and %v", s.Members(), d.state.Members())
+	}
+	return nil
+}
+
+// checkKept lets the device be turned off and on.
+func (d *Device) checkKept() error {
+	var trunk [][]byte
+	for _, n := range d.trunk() {
+		trunk = append(trunk, n.b)
+	}
+	kept, err := group.Resume(d.w.id, trunk, d.state.Side(), d.state.Heard())
+	if err != nil {
+		return fmt.Errorf("what was kept: %w", err)
+	}
+	if show(kept) != show(d.state) {
+		return fmt.Errorf("after a start it sees\n%s\nand before\n%s", show(kept), show(d.state))
+	}
+	d.state = kept
+	return nil
+}
+
+// show is all that can be seen of a state.
+func show(s *group.State) string {
+	return fmt.Sprintf("%v %d %v\n%v\n%+v\n%v", s.Status(), s.Epoch(), s.Tip(), s.Members(), s.Branches(), s.Heard())
+}
