@@ -169,7 +169,10 @@ func forge(k *device.Keys, f *envelope.Statement, to []*device.MessagingKey) []b
 	for _, m := range to {
 		recipients = append(recipients, envelope.Recipient{KeyID: m.ID(), Cert: m.Cert(), Key: m.X25519(), Hybrid: m.Hybrid()})
 	}
-	return must(envelope.Seal(must(envelope.ParseSigned(signed)), signed, r, ecdh.Generate(), recipients))
+	cert := k.Record().Cert()
+	id := must(envelope.SessionID(f.AppendPayload(nil, secret), cert))
+	as := &envelope.Signed{Statement: *f, ID: id, Sender: cert, Secret: secret} // nothing is checked here
+	return must(envelope.Seal(as, signed, r, ecdh.Generate(), recipients))
 }
 
 // headsOf are the heads of users as they are, and the roster that follows from them.

@@ -144,7 +144,10 @@ func settle(pending [][]byte, s *group.State) (left [][]byte, overtaken bool) {
 			return nil, true
 		}
 		h, found := s.Entry(claim.Epoch)
-		if !found {
+		if !found { // the tip may be on another branch than the one that it was signed on
+			if claim.Prev != s.Tip() {
+				return nil, true
+			}
 			return pending[i:], false
 		}
 		if h != claim.Hash {

@@ -42,6 +42,7 @@ var drivers = map[string]driver{
 	"sotto_lockbox":      sottoLockboxKinds.run,
 	"sotto_sessions":     sottoSessionKinds.run,
 	"sotto_numbers":      sottoNumberKinds.run,
+	"sotto_groups":       sottoGroupKinds.run,
 	"signal_fingerprint": signalFingerprints,
 	"sotto_suite2":       sottoSessionKinds.run,
 	"native_v2":          native,

@@ -18,6 +18,7 @@ import (
 // The rooms.
 const (
 	roomUsers   = "users"         // number: a user's ID, in the order in which they were pinned
+	roomCount   = "users/count"   // how many they are
 	roomVersion = "users/version" // how often something changed that says to whom may be sealed
 	roomUser    = "user"          // [user]: fields
 	roomTrust   = "user/trust"    // [user]: marks, of a user to whom something happened
@@ -161,11 +162,20 @@ func (d *Directory) remember(l *device.Log) {
 // note lists a user who is pinned for the first time.
 func note(tx *store.Tx, name string) error {
 	n := store.Name{Room: roomUsers}
-	err := tx.Range(n, func(seq uint64, _ []byte) error {
-		n.Seq = seq + 1
-		return nil
-	})
+	b, counted, err := tx.Get(store.Name{Room: roomCount})
+	if err != nil {
+		return err
+	}
+	if counted && len(b) == 8 {
+		n.Seq = binary.BigEndian.Uint64(b)
+	} else { // before they were counted
+		err = tx.Range(n, func(seq uint64, _ []byte) error {
+			n.Seq = seq + 1
+			return nil
+		})
+	}
 	tx.Put(n, []byte(name))
+	tx.Put(store.Name{Room: roomCount}, binary.BigEndian.AppendUint64(nil, n.Seq+1))
 	return err
 }
 

@@ -3,13 +3,9 @@ package envelope_test
 import (
 	"bytes"
 	"encoding/binary"
-	"encoding/hex"
-	"fmt"
 	"slices"
-	"strings"
 	"testing"
 
-	"github.com/sottokit/sotto/ecdh"
 	"github.com/sottokit/sotto/fault"
 	"github.com/sottokit/sotto/internal/coseimpl"
 	"github.com/sottokit/sotto/internal/envelope"

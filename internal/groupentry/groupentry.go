@@ -79,7 +79,7 @@ func Parse(b []byte) (*Signed, error) {
 		return nil, fmt.Errorf("group entry: key ID of %d bytes: %w", len(kid), fault.UntrustedSigner)
 	}
 	s := &Signed{Cert: [32]byte(kid)}
-	if err := wire.Unmarshal("group entry", m.Unverified(), MaxSize, &s.Entry); err != nil {
+	if err := s.read(m.Unverified()); err != nil {
 		return nil, err
 	}
 	return s, s.check()
@@ -92,8 +92,6 @@ func (e *Entry) check() error {
 	}
 	wrong := ""
 	switch {
-	case e.Epoch > maxInt || e.Seq > maxInt || e.Issued > maxInt:
-		wrong = "integer over 2^53"
 	case !wire.ValidName(e.Actor, maxUser):
 		wrong = "actor is no user ID"
 	case (e.User == nil) != (e.Op == Resolve):

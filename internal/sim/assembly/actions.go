@@ -56,8 +56,13 @@ func (w *World) propose(d *Device, changes ...group.Change) error {
 	w.now = w.now.Add(time.Second)
 	entries, err := d.state.Propose(d.keys, d.logs[d.user.root()], w.now, changes...)
 	if err != nil {
-		return refused(d, err, fault.Misuse, fault.UntrustedSigner, fault.Malformed, fault.LogFork, fault.Expired,
-			fault.RevokedDevice, fault.Rollback)
+		expected := []fault.Code{
+			fault.Misuse, fault.UntrustedSigner, fault.Malformed, fault.LogFork, fault.Expired, fault.RevokedDevice, fault.Rollback,
+		}
+		if !d.member() {
+			expected = append(expected, fault.TooFarAhead)
+		}
+		return refused(d, err, expected...)
 	}
 	_, err = w.publish(d, entries...)
 	return err

@@ -100,10 +100,12 @@ func TestEverythingHappensNowAndThen(t *testing.T) {
 		missing[what] = true
 	}
 	random := rand.New(rand.NewPCG(1, 2))
+	var trace []string
 	f := sim.Fate{
 		Choose: func(_ string, n int) int { return random.IntN(n) },
 		Trace: func(format string, args ...any) {
 			line := fmt.Sprintf(format, args...)
+			trace = append(trace, line)
 			for what := range missing {
 				if strings.Contains(line, what) {
 					delete(missing, what)
@@ -113,6 +115,7 @@ func TestEverythingHappensNowAndThen(t *testing.T) {
 	}
 	for world := range 400 {
 		cryptotest.SetGlobalRandom(t, uint64(world))
+		trace = nil
 		w, err := assembly.New(f, names[:2+random.IntN(4)]...)
 		if err != nil {
 			t.Fatal(err)
@@ -122,11 +125,11 @@ func TestEverythingHappensNowAndThen(t *testing.T) {
 		order := slices.Sorted(maps.Keys(actions))
 		for range life {
 			if err := actions[order[random.IntN(len(order))]](); err != nil {
-				t.Fatalf("world %d: %v", world, err)
+				t.Fatalf("%s\nworld %d: %v", strings.Join(trace, "\n"), world, err)
 			}
 		}
 		if err := w.Peace(); err != nil {
-			t.Fatalf("world %d: %v", world, err)
+			t.Fatalf("%s\nworld %d: %v", strings.Join(trace, "\n"), world, err)
 		}
 	}
 	if len(missing) > 0 {

@@ -21,12 +21,11 @@ func (d *Device) check() error {
 	if d.state == nil {
 		return nil
 	}
-	for _, f := range []func() error{d.checkMembers, d.checkVouched, d.checkFrozen, d.checkEnded, d.checkStranger, d.checkKept} {
+	for _, f := range []func() error{d.checkMembers, d.checkFrozen, d.checkEnded, d.checkStranger, d.checkKept} {
 		if err := f(); err != nil {
 			return fmt.Errorf("%s: %w", d, err)
 		}
 	}
-	d.trust(d.state)
 	return nil
 }
 
@@ -45,30 +44,34 @@ func (d *Device) checkMembers() error {
 	return nil
 }
 
-// checkVouched asks for every entry of a revoked device that came to count, who has vouched for it.
-func (d *Device) checkVouched() error {
+// checkVouched asks for every entry of a revoked device that came to count with a fact, who has vouched for it.
+func (d *Device) checkVouched(with *fact) error {
 	for _, n := range d.trunk()[1:] {
-		if !d.counted[n.hash] && !d.lives(n.by) && len(d.vouchers(n)) == 0 {
+		if d.counted[n.hash] || d.lives(n.by) {
+			continue
+		}
+		if !d.vouchedFor(n, with) {
 			return fmt.Errorf("entry %s of a revoked device came to count, and nobody has vouched for it", n.hash.String()[:6])
 		}
+		d.w.Trace("%s: entry %s is vouched for", d, n.hash.String()[:6])
 	}
 	return nil
 }
 
-// vouchers are the devices that are active and have signed on top of an entry, or said so, of users who were in before it.
-func (d *Device) vouchers(e *node) (all []*Device) {
-	d.signatures(func(by *Device, n *node, entry bool) {
-		if n.above(e) && !(entry && n == e) && e.parent.has(by.user) {
-			all = append(all, by)
-		}
+// vouchedFor reports whether an active device has signed on top of an entry, or said so, of a user who was in before it.
+func (d *Device) vouchedFor(e *node, with *fact) (found bool) {
+	d.signatures(with, func(by *Device, n *node, entry bool) {
+		found = found || n.above(e) && !(entry && n == e) && e.parent.has(by.user)
 	})
-	return all
+	return found
 }
 
-// signatures visits what active devices have signed and d has seen: entries and statements.
-func (d *Device) signatures(visit func(by *Device, n *node, entry bool)) {
+// signatures visits what active devices have signed and d has learned: entries and statements. with is a fact that it learns
+// just now, or nil.
+func (d *Device) signatures(with *fact, visit func(by *Device, n *node, entry bool)) {
 	for f := range d.seen {
 		switch {
+		case f != with && slices.Contains(d.waits, f):
 		case f.entry != nil && d.lives(f.entry.by):
 			visit(f.entry.by, f.entry, true)
 		case f.by != nil && d.lives(f.by):
@@ -90,7 +93,7 @@ func (d *Device) checkFrozen() error {
 		}
 	}
 	found := false
-	d.signatures(func(by *Device, n *node, _ bool) {
+	d.signatures(nil, func(by *Device, n *node, _ bool) {
 		for _, x := range ends {
 			for _, y := range ends {
 				found = found || !y.above(n) && x.above(n) && y.has(by.user)
@@ -109,7 +112,7 @@ func (d *Device) checkEnded() error {
 		return nil
 	}
 	spoke := map[*node]map[*node]bool{} // where a fork is, and on which sides of it the owner there spoke
-	d.signatures(func(by *Device, n *node, _ bool) {
+	d.signatures(nil, func(by *Device, n *node, _ bool) {
 		for ; n.parent != nil; n = n.parent {
 			if o := n.parent.owner(); o.User == by.user.name && o.Root == by.user.root() {
 				if spoke[n.parent] == nil {

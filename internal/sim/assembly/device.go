@@ -92,9 +92,10 @@ func (d *Device) take(f *fact) (bool, error) {
 			return true, nil
 		}
 		d.logs[f.log.Pin().Root] = f.log
-		if d.state != nil {
-			next, err = d.state.Extend(nil, d.find)
+		if d.state == nil {
+			return true, nil
 		}
+		next, err = d.state.Extend(nil, d.find)
 	case f.entry != nil && d.state == nil:
 		next, err = group.Verify(d.w.id, [][]byte{f.entry.b}, d.find)
 		if errors.Is(err, fault.Malformed) && f.entry.epoch > 0 {
@@ -116,6 +117,10 @@ func (d *Device) take(f *fact) (bool, error) {
 		return false, fmt.Errorf("%s refuses %s: %w", d, f, err)
 	}
 	d.move(next)
+	if err := d.checkVouched(f); err != nil {
+		return false, fmt.Errorf("%s: %w", d, err)
+	}
+	d.trust(next)
 	return true, nil
 }
 

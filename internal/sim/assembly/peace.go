@@ -60,7 +60,7 @@ func (d *Device) keeps(other *node) bool {
 // decided reports whether somebody who is a member at the end of another branch has signed on the trunk of d beside it.
 func (d *Device) decided(other *node) (found bool) {
 	tip := d.tip()
-	d.signatures(func(by *Device, n *node, _ bool) {
+	d.signatures(nil, func(by *Device, n *node, _ bool) {
 		found = found || tip.above(n) && !other.above(n) && other.has(by.user)
 	})
 	return found
@@ -135,7 +135,7 @@ func (w *World) settle() error {
 
 // agreed reports whether all see the same group, and no fork.
 func (w *World) agreed() bool {
-	all := w.honest()
+	all := slices.DeleteFunc(w.honest(), (*Device).over)
 	for _, d := range all {
 		if d.state == nil || d.state.Status() == group.Frozen || d.state.Status() != all[0].state.Status() {
 			return false
@@ -145,6 +145,19 @@ func (w *World) agreed() bool {
 		}
 	}
 	return true
+}
+
+// over reports whether the group has ended for a device by entries of revoked devices that nobody need have seen: whoever did
+// not learn of them in time goes on, and whoever did does not.
+func (d *Device) over() bool {
+	if d.state == nil || len(d.tip().members) > 0 {
+		return false
+	}
+	over := slices.ContainsFunc(d.trunk(), func(n *node) bool { return n.parent != nil && !d.lives(n.by) })
+	if over {
+		d.w.Trace("the group is over for %s by what a revoked device signed", d)
+	}
+	return over
 }
 
 // decide lets an owner end what is in doubt: with a resolve, or with an entry of his that others can follow.
@@ -166,7 +179,9 @@ func (w *World) decide() (bool, error) {
 					change = append(change, group.SetRole(other.User, other.Role))
 				}
 			}
-			change = append(change, group.Transfer(d.user.name))
+			for _, u := range w.present() {
+				change = append(change, group.Add(u.name, u.root()))
+			}
 		}
 		for _, c := range change {
 			entries, err := d.state.Propose(d.keys, d.logs[d.user.root()], w.now, c)
