@@ -3,7 +3,6 @@ package sotto_test
 import (
 	"bytes"
 	"crypto/rand"
-	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -154,6 +153,23 @@ func (c *circle) statement(by string) *envelope.Statement {
 	return &must(envelope.ParseSigned(must(s.ExportSecretStatement()))).Statement
 }
 
+// statementWith is a statement at the tip as it would be if a member had the identity of somebody else.
+func (c *circle) statementWith(p *person) *envelope.Statement {
+	c.t.Helper()
+	f := c.statement("alice")
+	logs := []*device.Log{p.log}
+	for i, h := range f.Heads {
+		if h.User != p.user {
+			logs = append(logs, c.log(h.User))
+			continue
+		}
+		pin := p.log.Pin()
+		f.Heads[i] = envelope.Head{User: h.User, Root: pin.Root, Seq: pin.Seq, Head: pin.Head}
+	}
+	f.Roster = must(device.NewRoster(f.Conversation, f.Epoch, logs...)).Hash()
+	return f
+}
+
 // forge seals whatever statement to the accounts.
 func (c *circle) forge(k *device.Keys, f *envelope.Statement) []byte {
 	c.t.Helper()
@@ -244,10 +260,3 @@ func pass(t testing.TB, p *sottotest.Peer, d time.Duration) {
 
 // sameChain reports whether entries are the same.
 func sameChain(a, b [][]byte) bool { return slices.EqualFunc(a, b, bytes.Equal) }
-
-// with is a map of logs with another one in it.
-func with(logs session.Logs, l *device.Log) session.Logs {
-	more := maps.Clone(logs)
-	more[l.User()] = l
-	return more
-}

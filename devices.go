@@ -49,6 +49,18 @@ func (a *Account) Revoke(ctx context.Context, id device.ID) error {
 	})
 }
 
+// Upgrade signs that this device does suite 2 from now on (see Options.Hybrid), and never less again. The log entry goes the
+// way of Admit's, and a new messaging key follows it. A device of suite 2 is no error.
+func (a *Account) Upgrade(ctx context.Context) error {
+	return a.sign(ctx, func(l *device.Log, k *device.Keys) error {
+		if k.Record().Suite() == device.Hybrid {
+			return nil
+		}
+		_, err := l.Update(k, device.Hybrid, a.now())
+		return err
+	})
+}
+
 // sign lets this device sign an entry of its own log.
 func (a *Account) sign(ctx context.Context, f func(l *device.Log, k *device.Keys) error) error {
 	return a.update(ctx, func(v *view) error {

@@ -1,7 +1,6 @@
 package safetynumber
 
 import (
-	"bytes"
 	"crypto/subtle"
 	"fmt"
 
@@ -61,10 +60,10 @@ func (s *SAS) receive(message []byte) (reply []byte, err error) {
 	}
 	switch m.Kind {
 	case sas.Accept:
-		s.commitment, s.next = bytes.Clone(m.Body), sas.ResponderKey
+		s.commitment, s.next = m.Body, sas.ResponderKey
 		return s.message(sas.InitiatorKey, s.transcript.InitiatorKey)
 	case sas.InitiatorKey:
-		s.transcript.InitiatorKey = bytes.Clone(m.Body)
+		s.transcript.InitiatorKey = m.Body
 		if err := s.agree(m.Body, sas.InitiatorConfirm); err != nil {
 			return nil, err
 		}
@@ -74,7 +73,7 @@ func (s *SAS) receive(message []byte) (reply []byte, err error) {
 		if subtle.ConstantTimeCompare(want[:], s.commitment) != 1 {
 			return nil, fmt.Errorf("not the key that was committed to: %w", fault.Damaged)
 		}
-		s.transcript.ResponderKey = bytes.Clone(m.Body)
+		s.transcript.ResponderKey = m.Body
 		return nil, s.agree(m.Body, sas.ResponderConfirm)
 	}
 	return nil, s.peerConfirmed(m)

@@ -334,6 +334,7 @@ func TestWhatIsNoMessageEndsTheAttempt(t *testing.T) {
 		"version 0":      {bytes.Replace(good, []byte{1, 1}, []byte{1, 0}, 1), fault.Malformed},
 		"kind 9":         {bytes.Replace(good, []byte{2, 2}, []byte{2, 9}, 1), fault.UnsupportedVersion},
 		"kind 0":         {bytes.Replace(good, []byte{2, 2}, []byte{2, 0}, 1), fault.Malformed},
+		"kind 0, empty":  {honest(t).message(0, nil), fault.Malformed},
 		"a long integer": {bytes.Replace(good, []byte{1, 1}, []byte{1, 0x18, 1}, 1), fault.Malformed},
 	} {
 		a := honest(t)

@@ -130,17 +130,13 @@ func parseCode(b []byte) (*code, error) {
 	return c, err
 }
 
-// fingerprint returns the 32 bytes of one party.
+// fingerprint returns the 32 bytes of one party, which may be missing.
 func (c *code) fingerprint(party uint64) (content []byte, err error) {
-	b, ok := c.parties[party]
-	if !ok {
-		return nil, fmt.Errorf("safetynumber: scanned code: field %d is missing: %w", party, fault.Malformed)
-	}
-	err = eachField(b, func(field, kind, _ uint64, value []byte) error {
+	err = eachField(c.parties[party], func(field, _, _ uint64, value []byte) error {
 		if field != fieldContent {
 			return nil
 		}
-		if kind != typeLen || content != nil || len(value) != fingerprint.Size {
+		if content != nil || len(value) != fingerprint.Size {
 			return fmt.Errorf("not one fingerprint of %d bytes: %w", fingerprint.Size, fault.Malformed)
 		}
 		content = value
@@ -156,7 +152,7 @@ func (c *code) fingerprint(party uint64) (content []byte, err error) {
 }
 
 // eachField calls f for every field of a message of protocol buffers, with the value of a number or the content of bytes,
-// which is not nil then. Groups, which nobody writes any more, are refused.
+// which is nil for other types and only for them. Groups, which nobody writes any more, are refused.
 func eachField(b []byte, f func(field, kind, value uint64, content []byte) error) error {
 	for off := 0; off < len(b); {
 		bad := fmt.Errorf("field at offset %d: %w", off, fault.Malformed)

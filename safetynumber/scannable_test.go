@@ -140,6 +140,8 @@ func TestFieldsOfACodeAreReadAsProtocolBuffersWriteThem(t *testing.T) {
 			t.Fatal(name)
 		}
 	}
+	// What is no code of any version is no question of the version.
+	wantNoOutcome(t, ours, []byte{0x08, 102, 0x10, 1}, fault.Malformed)
 }
 
 func TestScanOverTheLimitIsRefused(t *testing.T) {

@@ -59,3 +59,13 @@ func checkWiped(t *testing.T, a, b Party, end SASState, lead func(i, r *SAS)) {
 		t.Errorf("%v, want %v, or secrets are left", r.State(), end)
 	}
 }
+
+func TestAttemptThatIsAbortedEarlyHasNoKeyLeft(t *testing.T) {
+	s, _, err := StartSAS(Party{User: "alice"}, Party{User: "bob"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Receive(nil); err == nil || !wiped(s) {
+		t.Errorf("%v, or the ephemeral key is left", err)
+	}
+}

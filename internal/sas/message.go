@@ -36,7 +36,7 @@ const (
 // Transaction names an attempt. The initiator draws it.
 type Transaction [16]byte
 
-// Message is a parsed message, in which nothing is verified.
+// Message is a parsed message, in which nothing is verified. It shares no memory with what it was parsed from.
 type Message struct {
 	Version     uint64      `cbor:"1,keyasint"`
 	Kind        Kind        `cbor:"2,keyasint"`

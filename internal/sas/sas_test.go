@@ -44,6 +44,13 @@ func TestBodyOfAnotherLengthIsRefused(t *testing.T) {
 	}
 }
 
+func TestKindThatIsNoneIsRefused(t *testing.T) {
+	_, err := sas.Parse(encode(t, sas.Start-1, 0))
+	faulttest.Want(t, err, fault.Malformed)
+	_, err = sas.Parse(encode(t, sas.Cancel+1, 0))
+	faulttest.Want(t, err, fault.UnsupportedVersion)
+}
+
 func TestEveryChangedByteIsRefusedOrAnotherMessage(t *testing.T) {
 	good := encode(t, sas.Accept, 32)
 	for i := range good {

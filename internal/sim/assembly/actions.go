@@ -56,21 +56,21 @@ func (w *World) propose(d *Device, changes ...group.Change) error {
 	w.now = w.now.Add(time.Second)
 	entries, err := d.state.Propose(d.keys, d.logs[d.user.root()], w.now, changes...)
 	if err != nil {
-		expected := []fault.Code{
+		codes := []fault.Code{
 			fault.Misuse, fault.UntrustedSigner, fault.Malformed, fault.LogFork, fault.Expired, fault.RevokedDevice, fault.Rollback,
 		}
 		if !d.member() {
-			expected = append(expected, fault.TooFarAhead)
+			codes = append(codes, fault.TooFarAhead)
 		}
-		return refused(d, err, expected...)
+		return expected(d, err, codes...)
 	}
 	_, err = w.publish(d, entries...)
 	return err
 }
 
-// refused passes an error on that is none of those expected.
-func refused(d *Device, err error, expected ...fault.Code) error {
-	for _, code := range expected {
+// expected passes an error on that is none of some codes.
+func expected(d *Device, err error, codes ...fault.Code) error {
+	for _, code := range codes {
 		if errors.Is(err, code) {
 			d.w.Trace("%s does not: %v", d, err)
 			return nil

@@ -95,7 +95,7 @@ func TestEverythingHappensNowAndThen(t *testing.T) {
 	for _, what := range []string{
 		"op 1", "op 2", "op 3", "op 4", "op 5", "sees the group frozen", "sees the group active", "sees the group ended",
 		"goes over to another branch", "joins with the chain", "revokes", "made anew", "a thief has", "thief", "forged entry",
-		"what counted at them before", "vouched", "is refused", "nobody can decide",
+		"what counted at them before", "vouched", "was refused", "nobody can decide",
 	} {
 		missing[what] = true
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/sottokit/sotto/device"
 	"github.com/sottokit/sotto/group"
 )
 
@@ -167,7 +168,8 @@ func (d *Device) checkKept() error {
 	return nil
 }
 
-// show is all that can be seen of a state.
+// show is all that can be seen of a state, and what it remembers but for revoked devices, some of which it may forget.
 func show(s *group.State) string {
-	return fmt.Sprintf("%v %d %v\n%v\n%+v\n%v", s.Status(), s.Epoch(), s.Tip(), s.Members(), s.Branches(), s.Heard())
+	heard := slices.DeleteFunc(s.Heard(), func(h group.Heard) bool { return h.Entry == device.Hash{} })
+	return fmt.Sprintf("%v %d %v\n%v\n%+v\n%v", s.Status(), s.Epoch(), s.Tip(), s.Members(), s.Branches(), heard)
 }

@@ -130,11 +130,23 @@ func (d *Device) move(next *group.State) {
 	d.state = next
 	switch {
 	case before == nil || before == next:
+	case refused(next) > refused(before):
+		d.w.Trace("%s: a branch was refused", d)
 	case before.Status() != next.Status():
 		d.w.Trace("%s sees the group %s, it was %s", d, next.Status(), before.Status())
 	case before.Epoch() > next.Epoch() || !counts(next, before.Tip(), before.Epoch()):
 		d.w.Trace("%s goes over to another branch", d)
 	}
+}
+
+// refused counts the branches that were decided against.
+func refused(s *group.State) (n int) {
+	for _, b := range s.Branches() {
+		if b.Verdict == group.Refused {
+			n++
+		}
+	}
+	return n
 }
 
 // counts reports whether an entry is on the trunk.

@@ -169,7 +169,7 @@ func (w *World) decide() (bool, error) {
 		}
 		var change []group.Change
 		for _, b := range d.state.Branches() {
-			if d.state.Status() == group.Frozen && b.Verdict == group.Open {
+			if b.Verdict != group.Refused { // what is idle for the owner may freeze those at whom it counted before
 				change = append(change, group.Resolve(b.First))
 			}
 		}
@@ -186,7 +186,7 @@ func (w *World) decide() (bool, error) {
 		for _, c := range change {
 			entries, err := d.state.Propose(d.keys, d.logs[d.user.root()], w.now, c)
 			if err != nil {
-				if err := refused(d, err, fault.LogFork, fault.Rollback, fault.Malformed); err != nil {
+				if err := expected(d, err, fault.LogFork, fault.Rollback, fault.Malformed); err != nil {
 					return false, err
 				}
 				continue

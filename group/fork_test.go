@@ -1,0 +1,206 @@
+package group_test
+
+import (
+	"testing"
+
+	"github.com/sottokit/sotto/device"
+	"github.com/sottokit/sotto/fault"
+	"github.com/sottokit/sotto/group"
+)
+
+// learn is a state that takes entries, then says what it makes of them.
+func (s *scene) learn(state *group.State, entries ...[]byte) *group.State {
+	s.Helper()
+	next, err := state.Extend(entries, s.logs)
+	if err != nil {
+		s.Fatal(err)
+	}
+	return next
+}
+
+func (s *scene) hear(state *group.State, k *device.Keys, entry device.Hash) *group.State {
+	s.Helper()
+	next, err := state.Hear(k.Record().User(), k.Record().Cert(), entry, s.logs)
+	if err != nil {
+		s.Fatal(err)
+	}
+	return next
+}
+
+func (s *scene) want(state *group.State, status group.Status, tip device.Hash) {
+	s.Helper()
+	if state.Status() != status || state.Tip() != tip {
+		s.Errorf("%v at epoch %d, want %v; branches %v", state.Status(), state.Epoch(), status, state.Branches())
+	}
+}
+
+func (s *scene) wantBranches(state *group.State, want ...group.Verdict) {
+	s.Helper()
+	branches := state.Branches()
+	if len(branches) != len(want) {
+		s.Fatalf("branches are %v", branches)
+	}
+	for i, b := range branches {
+		if b.Verdict != want[i] {
+			s.Errorf("branch %d: verdict %d, want %d", i, b.Verdict, want[i])
+		}
+	}
+}
+
+// parted are two branches of a scene, as devices on one and on the other see them when they learn of both.
+func (s *scene) parted(one, other *chain) (first, second *group.State) {
+	s.Helper()
+	n := len(s.entries)
+	return s.learn(one.state(), other.entries[n:]...), s.learn(other.state(), one.entries[n:]...)
+}
+
+func (s *scene) branch() *chain { return s.fork(len(s.entries) - 1) }
+
+func TestForkFreezesUntilTheOwnerResolves(t *testing.T) {
+	s := newScene(t)
+	one, other := s.branch(), s.branch()
+	one.put(s.b, group.Remove(dave))
+	rejected := other.put(s.c, group.Add(erin, s.people[erin].root()))
+	first, second := s.parted(one, other)
+	s.want(first, group.Frozen, one.tip())
+	s.want(second, group.Frozen, other.tip())
+	s.wantBranches(first, group.Open)
+	if _, members, err := first.MembersAt(rejected); err != nil || len(members) != 5 {
+		t.Errorf("an open branch has %d members: %v", len(members), err)
+	}
+
+	_, err := first.Propose(s.b, s.people[bob].log, start, group.Resolve(rejected))
+	wantFault(t, err, fault.UntrustedSigner) // resolve-by-admin
+	_, err = first.Propose(s.a, s.people[alice].log, start, group.Add(erin, s.people[erin].root()))
+	wantFault(t, err, fault.LogFork)
+	resolve := must(first.Propose(s.a, s.people[alice].log, start, group.Resolve(rejected)))
+	first, second = s.learn(first, resolve...), s.learn(second, resolve...)
+	s.want(first, group.Active, hashOf(resolve[0]))
+	s.want(second, group.Active, hashOf(resolve[0])) // whoever held the other branch moves
+	s.wantBranches(first, group.Refused)
+	s.wantBranches(second, group.Refused)
+	_, _, err = first.MembersAt(rejected)
+	wantFault(t, err, fault.Rollback)
+}
+
+func TestBranchesTellWhoSigned(t *testing.T) {
+	s := newScene(t)
+	one, other := s.branch(), s.branch()
+	one.put(s.b, group.Remove(dave))
+	first := other.put(s.c, group.Add(erin, s.people[erin].root()))
+	other.put(s.b, group.Remove(erin))
+	last := other.put(s.c, group.Remove(dave))
+	state, _ := s.parted(one, other)
+	branches := state.Branches()
+	if len(branches) != 1 || branches[0].First != first || branches[0].Last != last || branches[0].Parts != uint64(len(s.entries)-1) {
+		t.Fatalf("branches are %v", branches)
+	}
+	if by := branches[0].Signers; len(by) != 2 || by[0] != bob || by[1] != carol {
+		t.Errorf("signers are %v", by)
+	}
+}
+
+// sibling-by-outsider: who is out freezes nothing, not even for those who learn last that he is out.
+func TestWhoIsOutFreezesNothing(t *testing.T) {
+	s := newScene(t)
+	one, other := s.branch(), s.branch()
+	one.put(s.a, group.Remove(bob))
+	other.put(s.b, group.Add(erin, s.people[erin].root()))
+	other.put(s.e, group.Remove(erin))
+	first, second := s.parted(one, other)
+	s.want(first, group.Active, one.tip())
+	s.want(second, group.Active, one.tip())
+	s.wantBranches(first, group.Idle)
+	first = s.hear(first, s.b, other.tip()) // nor can he by saying so
+	s.want(first, group.Active, one.tip())
+	first = s.hear(first, s.d, other.tip()) // but a member can
+	s.want(first, group.Frozen, one.tip())
+}
+
+// sibling-below-resolve: what else parts below a resolve is refused, too.
+func TestResolveRefusesWhatPartsBelowIt(t *testing.T) {
+	s := newScene(t)
+	one, other, late := s.branch(), s.branch(), s.branch()
+	one.put(s.b, group.Remove(dave))
+	rejected := other.put(s.c, group.Add(erin, s.people[erin].root()))
+	late.put(s.c, group.Remove(dave))
+	state, _ := s.parted(one, other)
+	resolve := must(state.Propose(s.a, s.people[alice].log, start, group.Resolve(rejected)))
+	state = s.learn(s.learn(state, resolve...), late.last())
+	s.want(state, group.Active, hashOf(resolve[0]))
+	s.wantBranches(state, group.Refused, group.Refused)
+	state = s.hear(state, s.d, late.tip())
+	s.want(state, group.Active, hashOf(resolve[0]))
+}
+
+// resolve-o-on-both: the owner at the parting has one word.
+func TestOwnerOnBothSidesEndsTheGroup(t *testing.T) {
+	s := newScene(t)
+	phone := s.a
+	laptop := s.add(alice)
+	one, other := s.branch(), s.branch()
+	one.put(s.b, group.Remove(dave))
+	rejected := other.put(s.c, group.Add(erin, s.people[erin].root()))
+	first, second := s.parted(one, other)
+
+	spoken := s.hear(first, laptop, rejected) // her word on the other side is not lost by a resolve
+	_, err := spoken.Propose(phone, s.people[alice].log, start, group.Resolve(rejected))
+	wantFault(t, err, fault.LogFork)
+
+	resolve := must(first.Propose(phone, s.people[alice].log, start, group.Resolve(rejected)))
+	against := must(second.Propose(laptop, s.people[alice].log, start, group.Resolve(one.tip())))
+	first, second = s.learn(first, resolve...), s.learn(second, against...)
+	first, second = s.learn(first, against...), s.learn(second, resolve...)
+	s.want(first, group.Ended, hashOf(resolve[0]))
+	s.want(second, group.Ended, hashOf(against[0]))
+	s.wantBranches(first, group.Open)
+	_, err = first.Propose(phone, s.people[alice].log, start, group.Resolve(rejected))
+	wantFault(t, err, fault.Expired)
+	s.want(s.learn(spoken, resolve...), group.Ended, hashOf(resolve[0]))
+
+	// When one of the devices was a thief's, revoking it undoes that: what is judged is what is live.
+	s.revoke(laptop)
+	s.want(s.learn(first), group.Active, hashOf(resolve[0]))
+	s.want(s.learn(second), group.Active, hashOf(resolve[0]))
+}
+
+// The new owner of a branch resolves, but O of the fork is the one who made him owner: he must not have signed elsewhere.
+func TestResolveByTheNextOwner(t *testing.T) {
+	s := newScene(t)
+	one, other := s.branch(), s.branch()
+	one.put(s.a, group.Transfer(bob))
+	rejected := other.put(s.c, group.Remove(dave))
+	first, second := s.parted(one, other)
+	s.want(first, group.Frozen, one.tip())
+	resolve := must(first.Propose(s.b, s.people[bob].log, start, group.Resolve(rejected)))
+	s.want(s.learn(second, resolve...), group.Active, hashOf(resolve[0]))
+
+	other.put(s.a, group.Remove(erinOrDave(other)))
+	s.want(s.learn(second, append([][]byte{other.last()}, resolve...)...), group.Ended, other.tip())
+}
+
+// erinOrDave is somebody whom alice can remove.
+func erinOrDave(c *chain) string {
+	for _, m := range c.state().Members() {
+		if m.Role < group.RoleOwner {
+			return m.User
+		}
+	}
+	return ""
+}
+
+// A fork above a resolve is another fork.
+func TestForkAboveAResolveFreezes(t *testing.T) {
+	s := newScene(t)
+	one, other := s.branch(), s.branch()
+	one.put(s.b, group.Remove(dave))
+	rejected := other.put(s.c, group.Add(erin, s.people[erin].root()))
+	state, _ := s.parted(one, other)
+	resolve := must(state.Propose(s.a, s.people[alice].log, start, group.Resolve(rejected)))
+	state = s.learn(state, resolve...)
+	left := must(state.Propose(s.b, s.people[bob].log, start, group.Add(erin, s.people[erin].root())))
+	right := must(state.Propose(s.c, s.people[carol].log, start, group.Add(erin, s.people[erin].root())))
+	state = s.learn(s.learn(state, left...), right...)
+	s.want(state, group.Frozen, hashOf(left[0]))
+	s.wantBranches(state, group.Refused, group.Open)
+}
