@@ -101,10 +101,21 @@ func (c *circle) branch(epoch int) *circle {
 	return &b
 }
 
+// session is one that alice begins for the members after an entry.
+func (c *circle) session(entry device.Hash) *session.Session {
+	c.t.Helper()
+	return c.begin(c.persons["alice"].keys, entry)
+}
+
+func (c *circle) begin(k *device.Keys, entry device.Hash) *session.Session {
+	c.t.Helper()
+	return must(session.Begin(k, c.place(entry), session.DefaultPolicy(), nil, start, c.memberLogs(entry)))
+}
+
 // sealed is a session that a device begins for the members after an entry, and its envelope for the accounts.
 func (c *circle) sealed(k *device.Keys, entry device.Hash) (*session.Session, []byte) {
 	c.t.Helper()
-	s := must(session.Begin(k, c.place(entry), session.DefaultPolicy(), nil, start, c.memberLogs(entry)))
+	s := c.begin(k, entry)
 	return s, must(s.SealTo(c.keysOf(s)...))
 }
 

@@ -2,6 +2,7 @@ package sotto
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 
@@ -100,28 +101,45 @@ func (a *Account) compare(ctx context.Context, u *directory.User, log [][]byte) 
 		if err != nil || now.Log.Pin() != u.Log.Pin() {
 			return errors.Join(err, errStale)
 		}
+		known, err := v.told(now, e, log)
+		if err != nil || known {
+			return err
+		}
+		var notices []Event
+		if e == trust.Forked {
+			notices, err = v.grow(g)
+		} else {
+			var c *directory.Change
+			c, err = v.users.See(v.tx, u.Name, e)
+			notices = identityNotices(u.Name, c)
+		}
+		if err != nil || notices == nil { // people have decided against this branch already
+			return err
+		}
 		if broken == nil && (e == trust.Reset || e == trust.Forked) {
 			if err := directory.Offer(v.tx, u.Name, log); err != nil {
 				return err
 			}
 		}
-		if e == trust.Forked {
-			_, err = v.grow(g)
-		} else {
-			var c *directory.Change
-			if c, err = v.users.See(v.tx, u.Name, e); err == nil {
-				v.notices = append(v.notices, identityNotices(u.Name, c)...)
-			}
-		}
-		if err != nil {
-			return err
-		}
+		v.notices = notices
 		return v.keepNotices()
 	})
 	if err != nil {
 		return err
 	}
 	return failed
+}
+
+// told reports whether a user is blocked for the same reason already, with the same log to choose: it is told once.
+func (v *view) told(u *directory.User, e trust.Event, log [][]byte) (bool, error) {
+	if u.Trust.MaySend() || u.Trust.Cause != e {
+		return false, nil
+	}
+	if e != trust.Reset && e != trust.Forked {
+		return true, nil
+	}
+	other, err := directory.Other(v.tx, u.Name)
+	return other != nil && len(log) > 0 && other.Pin().Head == sha256.Sum256(log[len(log)-1]), err
 }
 
 // Former keeps the log of an identity of a contact that is not the pinned one, because a group names it (Need.Root): what

@@ -289,7 +289,8 @@ func wantBlocked(t *testing.T, p *sottotest.Peer, user string, why fault.Code) {
 func acknowledge(t *testing.T, p *sottotest.Peer, user string) {
 	t.Helper()
 	c := must(p.Contact(background, user))
-	must(c.Acknowledge(background, must(c.Standing(background)).Pin))
+	s := must(c.Standing(background))
+	must(c.Acknowledge(background, s, s.Pin))
 }
 
 // Two devices sign for one place; the server takes one.

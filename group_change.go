@@ -96,6 +96,9 @@ func (g *Group) change(ctx context.Context, of func(v *view) ([]group.Change, er
 			return err
 		}
 		entries, err := state.Propose(keys, me.Log, v.now(), changes...)
+		if code := fault.Of(err); code == fault.Malformed || code == fault.TooFarAhead {
+			return fmt.Errorf("sotto: change that does not fit the group: %w (%v)", fault.Misuse, err)
+		}
 		if err != nil {
 			return err
 		}

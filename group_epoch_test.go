@@ -10,7 +10,6 @@ import (
 	"github.com/sottokit/sotto/session"
 )
 
-
 // send-below-epoch: every change asks for a new session, made for the members and the entry of now.
 func TestNothingIsSentBelowTheNewestEpoch(t *testing.T) {
 	bob, c := joined(t)

@@ -35,11 +35,14 @@ func TestASessionThatIsNotOfItsEntryIsRefused(t *testing.T) {
 		change func(f *envelope.Statement)
 		want   fault.Code
 	}{
-		"ghost-member":                   {alice, func(f *envelope.Statement) { c.headsOf(f, "alice", "bob", "carol", "mallory") }, fault.Malformed},
-		"ghost-member who was one":       {alice, func(f *envelope.Statement) { c.headsOf(f, "alice", "bob", "carol", "dave") }, fault.Malformed},
-		"member-missing-in-heads":        {alice, func(f *envelope.Statement) { c.headsOf(f, "alice", "bob") }, fault.Malformed},
-		"conv-other of another group":    {alice, func(f *envelope.Statement) { f.Conversation = other.id; c.headsOf(f, "alice", "bob", "carol") }, fault.TooFarAhead},
-		"conv-other and its entry":       {alice, func(f *envelope.Statement) { f.Conversation, f.State, f.Epoch = other.id, at(2), 2; c.headsOf(f, "alice", "bob", "carol") }, fault.TooFarAhead},
+		"ghost-member":                {alice, func(f *envelope.Statement) { c.headsOf(f, "alice", "bob", "carol", "mallory") }, fault.Malformed},
+		"ghost-member who was one":    {alice, func(f *envelope.Statement) { c.headsOf(f, "alice", "bob", "carol", "dave") }, fault.Malformed},
+		"member-missing-in-heads":     {alice, func(f *envelope.Statement) { c.headsOf(f, "alice", "bob") }, fault.Malformed},
+		"conv-other of another group": {alice, func(f *envelope.Statement) { f.Conversation = other.id; c.headsOf(f, "alice", "bob", "carol") }, fault.TooFarAhead},
+		"conv-other and its entry": {alice, func(f *envelope.Statement) {
+			f.Conversation, f.State, f.Epoch = other.id, at(2), 2
+			c.headsOf(f, "alice", "bob", "carol")
+		}, fault.TooFarAhead},
 		"epoch-other":                    {alice, func(f *envelope.Statement) { f.Epoch++; c.headsOf(f, "alice", "bob", "carol") }, fault.Damaged},
 		"epoch-without-state":            {alice, func(f *envelope.Statement) { f.State = nil; c.headsOf(f, "alice", "bob", "carol") }, fault.Malformed},
 		"state of before":                {alice, func(f *envelope.Statement) { f.State = at(3); c.headsOf(f, "alice", "bob", "carol") }, fault.Damaged},

@@ -1,9 +1,14 @@
 package sotto_test
 
 import (
+	"bytes"
 	"testing"
 
 	"github.com/sottokit/sotto"
+	"github.com/sottokit/sotto/fault"
+	"github.com/sottokit/sotto/group"
+	"github.com/sottokit/sotto/internal/envelope"
+	"github.com/sottokit/sotto/session"
 	"github.com/sottokit/sotto/sottotest"
 )
 
@@ -65,4 +70,274 @@ func say(t *testing.T, p *sottotest.Peer, g *sotto.Group, text string) []byte {
 	parcels := must(must(p.Group(background, g.ID())).Seal(background, sotto.NewMessageID(), "text/plain", []byte(text)))
 	p.Flush()
 	return parcels[len(parcels)-1].Data
+}
+
+// newcomer is a group of alice, bob and carol, to which dave came later; said is the message of before, in a session that dave
+// has no part in.
+func newcomer(t *testing.T) (all []*sottotest.Peer, g *sotto.Group, said []byte) {
+	t.Helper()
+	all = people(t, "alice", "bob", "carol", "dave")
+	alice := all[0]
+	g = alice.NewGroup(all[1], all[2])
+	settled(t, alice)
+	said = say(t, alice, g, "before")
+	settled(t, alice)
+	addTo(t, alice, g, all[3])
+	settled(t, alice)
+	return all, g, said
+}
+
+func TestSharedHistoryCanBeRead(t *testing.T) {
+	all, g, said := newcomer(t)
+	alice, dave := all[0], all[3]
+	wantWhy(t, receive(t, dave, said)[0], fault.UnknownSession) // waits for what will be shared
+	if n := share(t, alice, g, "dave"); n != 1 {
+		t.Errorf("%d sessions shared", n)
+	}
+	events := dave.Sync()
+	if have := texts(events); len(have) != 1 || have[0] != "before" {
+		t.Errorf("messages %q, %+v", have, events)
+	}
+	told := 0
+	for _, e := range events {
+		if e.Kind != sotto.KindHistory {
+			continue
+		}
+		told++
+		if e.User != "alice" || e.Conversation != g.ID() || e.Body != nil || e.Type != "" || e.Why != 0 || e.Sent.IsZero() {
+			t.Errorf("event %+v", e)
+		}
+	}
+	if told != 1 {
+		t.Errorf("told %d times", told)
+	}
+	dave.Restart()
+	wantWhy(t, receive(t, dave, said)[0], fault.Replayed)
+	// What is shared is read, and nothing is ever sent on it.
+	parcels := must(in(t, dave, g.ID()).Seal(background, sotto.NewMessageID(), "text/plain", []byte("after")))
+	if e := must(alice.Peek(background, parcels[len(parcels)-1].Data))[0]; e.Why != 0 && len(parcels) == 1 {
+		t.Errorf("sent on %+v", e)
+	}
+	dave.Flush()
+	wantHeard(t, alice, "after")
+	wantHeard(t, all[1], "after")
+}
+
+// Whoever does not know whether it was shared does it again: the same message, or nothing.
+func TestHistoryIsSharedOnce(t *testing.T) {
+	all, g, _ := newcomer(t)
+	alice, dave := all[0], all[3]
+	mine := in(t, alice, g.ID())
+	for range 3 {
+		if n := must(mine.ShareHistory(background, contact(alice, "dave"))); n != 1 {
+			t.Errorf("%d sessions", n)
+		}
+	}
+	if n := len(pending(t, alice, sotto.ParcelMessage)); n != 1 {
+		t.Errorf("%d messages wait", n)
+	}
+	alice.Flush()
+	dave.Sync()
+	if n := must(mine.ShareHistory(background, contact(alice, "bob"))); n != 0 {
+		t.Errorf("%d sessions for somebody who has them all", n)
+	}
+}
+
+// Nothing of what was shared reaches an app, neither as an event nor after a restart, and an app can seal nothing that looks
+// like it.
+func TestTheBodyOfAShareReachesNobody(t *testing.T) {
+	all, g, _ := newcomer(t)
+	alice, dave := all[0], all[3]
+	parcels := func() [][]byte {
+		must(in(t, alice, g.ID()).ShareHistory(background, contact(alice, "dave")))
+		return data(must(alice.Pending(background)))
+	}()
+	events := append(must(dave.Peek(background, parcels...)), receive(t, dave, parcels...)...)
+	dave.Restart()
+	events = append(append(events, must(dave.Unread(background))...), receive(t, dave, parcels...)...)
+	seen := 0
+	for _, e := range events {
+		if e.Kind == sotto.KindHistory {
+			seen++
+		}
+		if e.Kind == sotto.KindHistory && (e.Body != nil || e.Type != "") || e.Kind == sotto.KindMessage {
+			t.Errorf("event %+v", e)
+		}
+	}
+	if seen != 4 {
+		t.Errorf("seen %d times", seen)
+	}
+	for _, p := range must(alice.Unread(background)) {
+		if p.Kind == sotto.KindMessage {
+			t.Errorf("the sharer has %+v", p)
+		}
+	}
+	for _, reserved := range []string{"sotto/v1.shared-session", "sotto/", "sotto/anything"} {
+		_, err := alice.Conversation("dave").Seal(background, sotto.NewMessageID(), reserved, []byte("text"))
+		wantFault(t, err, fault.Misuse)
+		_, err = in(t, alice, g.ID()).Seal(background, sotto.NewMessageID(), reserved, []byte("text"))
+		wantFault(t, err, fault.Misuse)
+	}
+	for _, free := range []string{"sotto", "Sotto/v1.shared-session", "text/sotto/"} {
+		must(alice.Conversation("dave").Seal(background, sotto.NewMessageID(), free, []byte("text")))
+	}
+}
+
+// An own other device of the sharer's, to which the message goes, too, makes nothing of it that it has not.
+func TestTheSharersOtherDeviceIsNotDisturbed(t *testing.T) {
+	all, g, said := newcomer(t)
+	alice, dave := all[0], all[3]
+	laptop := alice.Join()
+	settled(t, alice)
+	dave.Sync()
+	share(t, alice, g, "dave")
+	for _, e := range laptop.Sync() {
+		if e.Kind == sotto.KindMessage {
+			t.Errorf("event %+v", e)
+		}
+	}
+	dave.Sync()
+	only(t, receive(t, dave, said), "before")
+}
+
+// To whom history goes: a member, whose identity people know, and nobody else.
+func TestHistoryGoesToMembersAlone(t *testing.T) {
+	all, g, _ := newcomer(t)
+	alice := all[0]
+	erin := alice.Network().Create("erin")
+	alice.Meet(erin)
+	erin.Meet(alice)
+	mine := in(t, alice, g.ID())
+	shareWith := func(c *sotto.Contact) error {
+		_, err := mine.ShareHistory(background, c)
+		return err
+	}
+	wantFault(t, shareWith(contact(alice, "erin")), fault.UntrustedSigner)
+	wantFault(t, shareWith(contact(alice, "alice")), fault.Misuse)
+	wantFault(t, shareWith(contact(all[1], "dave")), fault.Misuse)
+	wantFault(t, shareWith(nil), fault.Misuse)
+	dave := contact(alice, "dave")
+	shows(t, alice, "dave", nil, fault.Rollback)
+	wantFault(t, shareWith(dave), fault.Rollback)
+	acknowledge(t, alice, "dave")
+	again := newPerson(t, "dave", nil)
+	shows(t, alice, "dave", again.entries, fault.IdentityChanged)
+	wantFault(t, shareWith(dave), fault.IdentityChanged)
+	adopt(t, alice, "dave")
+	receive(t, alice, again.rotate(again.keys))
+	wantFault(t, shareWith(dave), fault.IdentityChanged)
+	wantFault(t, shareWith(contact(alice, "dave")), fault.UntrustedSigner) // the new dave is no member
+	if n := len(pending(t, alice, sotto.ParcelMessage)); n != 0 {
+		t.Errorf("%d messages wait", n)
+	}
+	removeFrom(t, alice, g, "carol")
+	wantFault(t, shareWith(contact(alice, "carol")), fault.UntrustedSigner)
+}
+
+// sharedBy is the message with which a person shares a session of the group with bob, behind the envelope that it needs.
+func (c *circle) sharedBy(bob *sottotest.Peer, by string, statement []byte) [][]byte {
+	c.t.Helper()
+	p := c.persons[by]
+	direct, envelope := p.begin(p.keys, see(c.t, bob), start)
+	m, _, err := p.chains.Seal(nil, direct, p.keys, session.Content{Sent: start, Type: "sotto/v1.shared-session", Body: statement})
+	return [][]byte{envelope, must(m, err)}
+}
+
+// early is a session of the group from before bob came, its statement, and a message of it.
+func early(t *testing.T) (bob *sottotest.Peer, c *circle, statement, message []byte) {
+	t.Helper()
+	bob, c = joined(t)
+	s := c.session(sum(c.chain[1]))
+	return bob, c, must(s.ExportSecretStatement()), c.says("alice", s, "of before")
+}
+
+// What is shared is held against the group like every session; and only members share.
+func TestAShareIsTakenFromMembersAlone(t *testing.T) {
+	bob, c, statement, message := early(t)
+	stranger := newPerson(t, "mallory", nil)
+	trustAll(t, bob, stranger)
+	c.persons["mallory"] = stranger
+	refused := func(by string, b []byte, want ...fault.Code) {
+		t.Helper()
+		before := must(bob.Report(background)).Unread
+		e := receive(t, bob, c.sharedBy(bob, by, b)...)[1]
+		found := false
+		for _, w := range want {
+			found = found || e.Why == w
+		}
+		if !found || e.Body != nil {
+			t.Errorf("event %+v, want %v", e, want)
+		}
+		wantWhy(t, receive(t, bob, message)[0], fault.UnknownSession)
+		if after := must(bob.Report(background)).Unread; after != before {
+			t.Errorf("%d more in the inbox", after-before)
+		}
+	}
+	refused("mallory", statement, fault.UntrustedSigner)
+	refused("alice", nil, fault.Malformed)
+	refused("alice", statement[:len(statement)-1], fault.Malformed)
+	bad := bytes.Clone(statement)
+	bad[len(bad)-1] ^= 1
+	refused("alice", bad, fault.UntrustedSigner)
+
+	direct, _ := c.persons["alice"].begin(c.persons["alice"].keys, see(t, bob), start)
+	refused("alice", must(direct.ExportSecretStatement()), fault.Malformed) // of no group
+	other := newCircle(t, c.persons["alice"], c.persons["carol"])
+	other.add("alice", "carol")
+	s := other.session(other.tip())
+	refused("alice", must(s.ExportSecretStatement()), fault.UnknownSession) // of a group that bob does not know
+
+	f := must(envelope.ParseSigned(statement)).Statement
+	for name, change := range map[string]func(f *envelope.Statement){
+		"a member more":    func(f *envelope.Statement) { c.headsOf(f, "alice", "bob", "carol") },
+		"a member less":    func(f *envelope.Statement) { c.headsOf(f, "alice") },
+		"another epoch":    func(f *envelope.Statement) { f.Epoch = 2; c.headsOf(f, "alice", "carol") },
+		"another group":    func(f *envelope.Statement) { f.Conversation = other.id; c.headsOf(f, "alice", "carol") },
+		"an unknown entry": func(f *envelope.Statement) { f.State = &[32]byte{1}; c.headsOf(f, "alice", "carol") },
+		"another roster":   func(f *envelope.Statement) { f.Roster = [32]byte{1} },
+	} {
+		forged := f
+		change(&forged)
+		secret := bytes.Repeat([]byte{7}, envelope.SecretSize)
+		b := must(c.persons["alice"].keys.SignSession(&forged, secret))
+		t.Run(name, func(t *testing.T) {
+			refused("alice", b, fault.Malformed, fault.Damaged, fault.UnknownSession, fault.TooFarAhead, fault.UntrustedSigner)
+		})
+	}
+	own := must(c.persons["mallory"].keys.SignSession(&f, bytes.Repeat([]byte{7}, envelope.SecretSize)))
+	refused("alice", own, fault.UntrustedSigner) // signed by a stranger
+
+	only(t, receive(t, bob, c.sharedBy(bob, "carol", statement)...))
+	wantWhy(t, receive(t, bob, message)[0], fault.Replayed) // it waited, and came out
+	if have := texts(must(bob.Unread(background))); len(have) != 1 || have[0] != "of before" {
+		t.Errorf("unread %q", have)
+	}
+}
+
+// Who was removed shares nothing any more, and what he wrote is not read on what others share.
+func TestARemovedMemberSharesNothing(t *testing.T) {
+	bob, c, statement, message := early(t)
+	s := c.session(sum(c.chain[1]))
+	hers := c.says("carol", s, "of a former member")
+	receive(t, bob, c.put("alice", group.Remove("carol"))...)
+	wantWhy(t, receive(t, bob, c.sharedBy(bob, "carol", statement)...)[1], fault.UntrustedSigner)
+	wantWhy(t, receive(t, bob, message)[0], fault.UnknownSession)
+	only(t, receive(t, bob, c.sharedBy(bob, "alice", must(s.ExportSecretStatement()))...))
+	wantWhy(t, receive(t, bob, hers)[0], fault.UntrustedSigner)
+	// Who is out himself takes nothing.
+	receive(t, bob, c.put("alice", group.Remove("bob"))...)
+	wantWhy(t, receive(t, bob, c.sharedBy(bob, "alice", statement)...)[1], fault.UntrustedSigner)
+}
+
+// A kind that this version does not know is refused and kept from the app.
+func TestAReservedTypeThatIsNotKnownIsRefused(t *testing.T) {
+	bob, c := joined(t)
+	p := c.persons["alice"]
+	s, envelope := p.begin(p.keys, see(t, bob), start)
+	m, _, err := p.chains.Seal(nil, s, p.keys, session.Content{Sent: start, Type: "sotto/v2.anything", Body: []byte("text")})
+	e := receive(t, bob, envelope, must(m, err))[1]
+	wantWhy(t, e, fault.UnsupportedVersion)
+	if unread := must(bob.Unread(background)); has(unread, sotto.KindMessage) || e.Body != nil {
+		t.Errorf("unread %+v", unread)
+	}
 }

@@ -46,7 +46,7 @@ func adopt(t *testing.T, p *sottotest.Peer, user string) *sotto.Contact {
 	if s.Other == nil {
 		t.Fatal("no other log")
 	}
-	return must(must(p.Contact(background, user)).Acknowledge(background, *s.Other))
+	return must(must(p.Contact(background, user)).Acknowledge(background, s, *s.Other))
 }
 
 // After a reset the contact is another one: a conversation of its own, and nothing goes to the devices from before.

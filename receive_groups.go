@@ -20,6 +20,7 @@ type groupWork struct {
 	before *groups.Group // as it is stored, nil for one that this device does not know
 	state  *group.State  // what became of it; nil as long as nobody who counts has named its newest entry
 	inputs []groupInput  // its entries in this batch, by epoch
+	chain  *group.State  // of a group that is not known: verified so far, and nothing that counts
 	waits  bool          // a session waits for the chain
 }
 

@@ -23,10 +23,10 @@ func (b *batch) groupOffer(ctx context.Context, in *input, o *session.Offer, id,
 	}
 	s := w.state
 	if s == nil {
-		if s, err = b.candidate(ctx, w, id, entry); aborts(err) {
+		w.waits = true
+		if s, err = b.strange(ctx, in, w, id, entry); aborts(err) || in.waits() {
 			return nil, err
 		}
-		w.waits = true
 	}
 	var c *session.Conversation
 	if err == nil {
@@ -70,42 +70,79 @@ func (b *batch) tooLate(ctx context.Context, id device.Hash, epoch uint64) (late
 	return late, err
 }
 
-// candidate verifies the chain that ends with an entry, out of those that are held for the group. What is missing of it is
-// fault.TooFarAhead.
-func (b *batch) candidate(ctx context.Context, w *groupWork, id, entry device.Hash) (*group.State, error) {
-	if err := b.loadEntries(ctx); err != nil {
+// strange verifies the chain of a group that this device does not know, as far as an entry. Anybody can name this user in a
+// group and seal to it, so nothing is asked for, and no signature verified, before whoever brought this user in is pinned.
+func (b *batch) strange(ctx context.Context, in *input, w *groupWork, id, entry device.Hash) (*group.State, error) {
+	chain, adder, err := b.chainTo(ctx, w, entry)
+	if err != nil {
 		return nil, err
+	}
+	if adder == "" {
+		return nil, fmt.Errorf("sotto: session of a group that nobody has brought this user into: %w", fault.UntrustedSigner)
+	}
+	if err := b.load(ctx, adder); err != nil {
+		return nil, err
+	}
+	if b.logs[adder] == nil {
+		in.wait(heldEnvelopes, fault.TooFarAhead, []Need{{LogOf: adder}})
+		return nil, nil
+	}
+	if w.chain != nil { // of an offer before: what it has is not verified again
+		if _, _, err := w.chain.MembersAt(entry); err == nil {
+			return w.chain, nil
+		}
+		w.chain, err = b.extend(ctx, w.chain, chain)
+	} else {
+		w.chain, err = b.verifyChain(ctx, id, chain)
+	}
+	return w.chain, err
+}
+
+// chainTo finds the entries up to one among those that came, each behind the one that it stands on, and who says that he
+// brought this user in. What is missing is fault.TooFarAhead. These are claims.
+func (b *batch) chainTo(ctx context.Context, w *groupWork, entry device.Hash) (chain []groupInput, adder string, err error) {
+	if err := b.loadEntries(ctx); err != nil {
+		return nil, "", err
 	}
 	byHash := map[device.Hash]groupInput{}
 	for _, in := range w.inputs {
 		byHash[in.claim.Hash] = in
 	}
-	var chain [][]byte
 	for at := entry; ; {
 		in, found := byHash[at]
 		if !found {
-			return nil, fmt.Errorf("sotto: entries of a group are not here: %w", fault.TooFarAhead)
+			return nil, "", fmt.Errorf("sotto: entries of a group are not here: %w", fault.TooFarAhead)
 		}
 		delete(byHash, at) // each once: a chain has no circles
-		chain = append(chain, in.data)
+		chain = append(chain, in)
+		if adder == "" && in.claim.User == b.user && (in.claim.Op == group.OpAdd || in.claim.Op == group.OpCreate) {
+			adder = in.claim.Actor // the last time counts
+		}
 		if other, found := byHash[in.claim.Root]; in.claim.Op == group.OpResolve && found {
-			chain = append(chain, other.data)
+			chain = append(chain, other)
 		}
 		if in.claim.Epoch == 0 {
 			break
 		}
 		at = in.claim.Prev
 	}
-	slices.Reverse(chain) // each entry behind the one that it stands on
-	var s *group.State
-	err := b.view(ctx, func(v *view) error {
-		var failed, err error
-		s, err = group.Verify(id, chain, b.identities(v, &failed))
-		if failed != nil {
-			return failed
-		}
-		return err
+	slices.Reverse(chain)
+	return chain, adder, nil
+}
+
+func (b *batch) verifyChain(ctx context.Context, id device.Hash, chain []groupInput) (s *group.State, err error) {
+	entries := make([][]byte, len(chain))
+	for i, in := range chain {
+		entries[i] = in.data
+	}
+	failed := b.view(ctx, func(v *view) error {
+		var failed error
+		s, err = group.Verify(id, entries, b.identities(v, &failed))
+		return failed
 	})
+	if failed != nil {
+		return nil, failed
+	}
 	return s, err
 }
 
@@ -142,7 +179,14 @@ func (b *batch) hear(ctx context.Context, s *session.Session) (joined bool, err 
 	}
 	state := w.state
 	if state == nil {
-		if state, err = b.candidate(ctx, w, id, entry); err != nil {
+		chain, adder, err := b.chainTo(ctx, w, entry)
+		if err != nil {
+			return false, err
+		}
+		if !b.invites(adder, from) {
+			return false, nil
+		}
+		if state, err = b.verifyChain(ctx, id, chain); err != nil { // as it was then, and nothing after it
 			return false, err
 		}
 	}
@@ -163,7 +207,7 @@ func (b *batch) hear(ctx context.Context, s *session.Session) (joined bool, err 
 		}
 		return true, nil // a session of a former member opens messages of the others
 	}
-	if err != nil || !b.invites(w, state, from, entry) {
+	if err != nil || state.Tip() != entry {
 		return false, nil
 	}
 	w.state = state
@@ -171,19 +215,9 @@ func (b *batch) hear(ctx context.Context, s *session.Session) (joined bool, err 
 }
 
 // invites reports whether a device speaks for the user who brought this one into the group, or for this user.
-func (b *batch) invites(w *groupWork, s *group.State, from *device.Record, entry device.Hash) bool {
+func (b *batch) invites(adder string, from *device.Record) bool {
 	if l := b.logs[from.User()]; l == nil || l.Standing(from.Cert()) != nil {
 		return false
-	}
-	if _, counts := s.Entry(s.Epoch()); !counts || s.Tip() != entry {
-		return false
-	}
-	adder := b.user // who founded the group was brought in by nobody
-	for _, in := range w.inputs {
-		h, _ := s.Entry(in.claim.Epoch)
-		if h == in.claim.Hash && in.claim.Op == group.OpAdd && in.claim.User == b.user {
-			adder = in.claim.Actor // the last time counts
-		}
 	}
 	return from.User() == adder || from.User() == b.user
 }

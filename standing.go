@@ -19,31 +19,42 @@ type Standing struct {
 	Other *device.Pin // of another log that the server has shown: with another root, or another branch; nil for none
 }
 
-// Standing returns how things are with the contact now. Its pins are what Acknowledge names.
+// Standing returns how things are with the contact now, for the user to see, and for Acknowledge.
 func (c *Contact) Standing(ctx context.Context) (Standing, error) {
 	var s Standing
-	err := c.look(ctx, func(v *view, u *directory.User) error {
-		s = Standing{State: u.Trust}
-		other, err := directory.Other(v.tx, u.Name)
-		if other != nil {
-			pin := other.Pin()
-			s.Other = &pin
-		}
+	err := c.look(ctx, func(v *view, u *directory.User) (err error) {
+		s, err = v.standing(u)
 		return err
 	})
 	return s, err
 }
 
-// Acknowledge lets sending go on after something happened, without comparing numbers; the mark is unverified then. shown is
-// the state that the user was shown: the pin of Standing, or Other, whose log then takes the place of the pinned one. After a
-// reset the contact is another one from there on, which is returned, and so is the conversation. If anything newer has come
-// it is fault.IdentityChanged, and the contact stays blocked.
-func (c *Contact) Acknowledge(ctx context.Context, shown device.Pin) (*Contact, error) {
-	return c.decide(ctx, trust.Acknowledged, shown, nil)
+func (v *view) standing(u *directory.User) (Standing, error) {
+	s := Standing{State: u.Trust}
+	other, err := directory.Other(v.tx, u.Name)
+	if other != nil {
+		pin := other.Pin()
+		s.Other = &pin
+	}
+	return s, err
 }
 
-// decide notes what people decided about the identity that they were shown, beside the own one unless that is nil.
-func (c *Contact) decide(ctx context.Context, e trust.Event, shown device.Pin, own *device.Pin) (*Contact, error) {
+// same reports whether nothing has happened between two.
+func (s Standing) same(t Standing) bool {
+	others := s.Other == nil && t.Other == nil || s.Other != nil && t.Other != nil && *s.Other == *t.Other
+	return others && s.State == t.State
+}
+
+// Acknowledge lets sending go on after something happened, without comparing numbers; the mark is unverified then. shown is
+// what the user was shown, and choice the pin of it or, if the user chose that, of the other log, which then takes the place
+// of the pinned one. After a reset the contact is another one from there on, which is returned, and so is the conversation. If
+// anything has happened since it was shown it is fault.IdentityChanged, and the contact stays blocked.
+func (c *Contact) Acknowledge(ctx context.Context, shown Standing, choice device.Pin) (*Contact, error) {
+	return c.decide(ctx, trust.Acknowledged, shown, choice, nil)
+}
+
+// decide notes what people decided about what they were shown, beside the own log unless that is nil.
+func (c *Contact) decide(ctx context.Context, e trust.Event, shown Standing, choice device.Pin, own *device.Pin) (*Contact, error) {
 	if c == nil || c.account == nil {
 		return nil, errNoContact
 	}
@@ -52,13 +63,13 @@ func (c *Contact) decide(ctx context.Context, e trust.Event, shown device.Pin, o
 		if err != nil {
 			return err
 		}
-		if err := v.ownIs(own); err != nil {
+		if err := v.wasShown(before, shown, own); err != nil {
 			return err
 		}
-		if before.Name == v.Account.user && shown != before.Trust.Pin {
+		if before.Name == v.Account.user && choice != before.Trust.Pin {
 			return fmt.Errorf("sotto: the own log is the one that this device is in: %w", fault.IdentityChanged)
 		}
-		change, err := v.users.Decide(v.tx, c.user, e, shown)
+		change, err := v.users.Decide(v.tx, c.user, e, choice)
 		if err != nil {
 			return err
 		}
@@ -79,16 +90,23 @@ func (c *Contact) decide(ctx context.Context, e trust.Event, shown device.Pin, o
 	if err != nil {
 		return nil, err
 	}
-	return &Contact{account: c.account, user: c.user, root: shown.Root}, nil
+	return &Contact{account: c.account, user: c.user, root: choice.Root}, nil
 }
 
-// ownIs refuses another state of the own log than the one that was shown.
-func (v *view) ownIs(shown *device.Pin) error {
-	me, err := v.users.User(v.tx, v.Account.user)
-	if err == nil && shown != nil && (me == nil || me.Log.Pin() != *shown) {
-		err = fmt.Errorf("sotto: the own log is not the one that was shown: %w", fault.IdentityChanged)
+// wasShown refuses a decision when anything has happened since it was shown.
+func (v *view) wasShown(u *directory.User, shown Standing, own *device.Pin) error {
+	now, err := v.standing(u)
+	if err != nil {
+		return err
 	}
-	return err
+	me, err := v.users.User(v.tx, v.Account.user)
+	if err != nil {
+		return err
+	}
+	if !now.same(shown) || own != nil && (me == nil || me.Log.Pin() != *own) {
+		return fmt.Errorf("sotto: something has happened since this was shown: %w", fault.IdentityChanged)
+	}
+	return nil
 }
 
 // replaced does what follows when people chose another log of a user: sessions that name the one before close.

@@ -19,7 +19,7 @@ type SafetyNumber struct {
 	me      safetynumber.Party
 	peer    safetynumber.Party
 	own     device.Pin
-	shown   device.Pin
+	shown   Standing
 }
 
 // Parties returns the two sides of the number, for safetynumber.StartSAS and AcceptSAS.
@@ -39,8 +39,9 @@ func (c *Contact) SafetyNumber(ctx context.Context) (*SafetyNumber, error) {
 			return err
 		}
 		n.me, n.own = party(me.Log), me.Log.Pin()
-		n.peer, n.shown = party(u.Log), u.Trust.Pin
-		return nil
+		n.peer = party(u.Log)
+		n.shown, err = v.standing(u)
+		return err
 	})
 	if err != nil {
 		return nil, err
@@ -49,13 +50,13 @@ func (c *Contact) SafetyNumber(ctx context.Context) (*SafetyNumber, error) {
 	return n, err
 }
 
-// MarkVerified says that the people compared a number and found it the same. If a log has changed since it was shown it is
-// fault.IdentityChanged: show the new one. It ends a block, too.
+// MarkVerified says that the people compared a number and found it the same. If anything has happened since it was shown, to
+// either log or to the contact's standing, it is fault.IdentityChanged: show the new one. It ends a block, too.
 func (n *SafetyNumber) MarkVerified(ctx context.Context) error {
 	if n == nil || n.contact == nil {
 		return errNoContact
 	}
-	_, err := n.contact.decide(ctx, trust.Matched, n.shown, &n.own)
+	_, err := n.contact.decide(ctx, trust.Matched, n.shown, n.shown.Pin, &n.own)
 	return err
 }
 

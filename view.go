@@ -19,7 +19,7 @@ var (
 	inbox         = queue.Queue{Room: "inbox"}
 	sent          = queue.Queue{Room: "sent", Limit: 10000} // what became of the IDs of sealed messages
 	heldEnvelopes = queue.Queue{Room: "held/envelope", Limit: 256, Size: 64 << 20}
-	heldEntries   = queue.Queue{Room: "held/entry", Limit: 16384, Size: 16 << 20} // of groups
+	heldEntries   = queue.Queue{Room: "held/entry", Limit: 4096, Size: 8 << 20} // of groups
 	heldMessages  = queue.Queue{Room: "held/message", Limit: 1000, Size: 64 << 20}
 )
 

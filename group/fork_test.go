@@ -129,7 +129,7 @@ func TestResolveRefusesWhatPartsBelowIt(t *testing.T) {
 	state = s.learn(s.learn(state, resolve...), late.last())
 	s.want(state, group.Active, hashOf(resolve[0]))
 	s.wantBranches(state, group.Refused, group.Refused)
-	state = s.hear(state, s.d, late.tip())
+	state = s.hear(state, s.b, late.tip())
 	s.want(state, group.Active, hashOf(resolve[0]))
 }
 

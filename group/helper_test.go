@@ -229,3 +229,8 @@ func signed(t testing.TB, by *cose.Signer, e *groupentry.Entry) []byte {
 	payload := must(wire.Marshal(e))
 	return must(by.Sign1(nil, payload, cose.Context{Type: wire.LabelGroupState, AAD: groupentry.AAD(e.Group)}))
 }
+
+// rawSign signs any bytes.
+func rawSign(by *cose.Signer, message []byte) []byte {
+	return ed25519.Sign(ed25519.NewKeyFromSeed(must(by.ExportSecretSeed())), message)
+}

@@ -1,6 +1,7 @@
 package safetynumber_test
 
 import (
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -142,7 +143,7 @@ func TestSignalIsAnotherKindOfNumber(t *testing.T) {
 func TestUnfitSignalArgumentsAreMisuse(t *testing.T) {
 	a, b := [32]byte{1}, [32]byte{2}
 	long := make([]byte, safetynumber.MaxSignalID+1)
-	for _, version := range []int{-1, 0, 3, safetynumber.Version, 1<<32 + 2} {
+	for _, version := range []int{-1, 0, 3, safetynumber.Version, math.MaxInt, math.MinInt} {
 		_, err := safetynumber.Signal(version, a, []byte("a"), b, []byte("b"))
 		wantFault(t, err, fault.Misuse)
 	}

@@ -72,6 +72,15 @@ func (n *Network) post(user string, p sotto.Parcel) {
 	}
 }
 
+// ask hands a key request of a peer to every other device.
+func (n *Network) ask(from *Peer, request []byte) {
+	for _, p := range n.peers {
+		if p != from && p.Account != nil {
+			n.queues[p.Device()] = append(n.queues[p.Device()], request)
+		}
+	}
+}
+
 func (n *Network) postEntry(user string, entry []byte) {
 	log, known := n.logs[user]
 	if _, err := device.Verify(user, append(slices.Clone(log), entry)); err != nil {

@@ -212,13 +212,16 @@ func (p *Peer) Sync() []sotto.Event {
 // maxRounds bounds how often what comes may need something more.
 const maxRounds = 8
 
-// bring fetches what events need of groups and of users who are new, and reports whether that was anything.
+// bring fetches what events need of groups and of users who are new, and reports whether that was anything. Key requests go to
+// all devices; the answers come with a later Sync.
 func (p *Peer) bring(events []sotto.Event) (in [][]byte, asked bool) {
 	p.net.t.Helper()
 	ctx := context.Background()
 	for _, e := range events {
 		for _, n := range e.Needs {
 			switch {
+			case n.Request != nil:
+				p.net.ask(p, n.Request)
 			case n.GroupOf != nil:
 				chain := p.net.chains[*n.GroupOf]
 				in = append(in, chain[min(int(n.FromSeq), len(chain)):]...)

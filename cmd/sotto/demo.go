@@ -17,9 +17,11 @@ func demoCommand() *cobra.Command {
 	var file string
 	cmd := &cobra.Command{
 		Use:   "demo",
-		Short: "Two people talk, devices are lost and restored; then what is underneath, with real files and attacks",
+		Short: "People talk, alone and in a group, devices are lost and restored; then what is underneath, with real files and attacks",
 		Long: `Two people with three devices talk: each account is in a file of its own. A device joins, one is lost and revoked, an
 envelope gets lost, the power is cut, a store is put back to last week.
+A group of three: one is removed, somebody comes and is shown what was said before, two admins act at once. People compare
+numbers and emoji, a server shows somebody else, and devices are safe from quantum computers where all of them are.
 Then what is underneath: every key from a password down to a message and a file, kept wrapped in files of a temporary
 directory, forgotten and opened again; a change of password; the channel key in the hands of a second member, and replaced
 when that member leaves; and a row of attacks, each of which must be refused for the right reason. At last a root key in a
@@ -48,8 +50,13 @@ type act struct {
 	steps []step
 }
 
-// acts are the whole demo. The first two are one story, and the others are one: each builds on those before it.
-var acts = []act{people, troubles, makeKeys, reopen, passwordChange, handOver, rotation, attacks, lockboxes, stores, logs}
+// acts are the whole demo. The first two are one story, the next four another one, and the others a third: each builds on
+// those before it.
+var acts = []act{
+	people, troubles,
+	groups, newcomers, numbers, suites,
+	makeKeys, reopen, passwordChange, handOver, rotation, attacks, lockboxes, stores, logs,
+}
 
 func demo(ctx context.Context, out io.Writer, file string) error {
 	dir, err := os.MkdirTemp("", "sotto-demo-")

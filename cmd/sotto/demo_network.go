@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/sottokit/sotto"
 	"github.com/sottokit/sotto/device"
+	"github.com/sottokit/sotto/group"
 	"github.com/sottokit/sotto/mk/lockbox"
 	"github.com/sottokit/sotto/session"
 	"github.com/sottokit/sotto/store"
@@ -19,13 +21,18 @@ import (
 // network is the server between the people of the demo, and their clock.
 type network struct {
 	late   time.Duration // how far the clock is ahead, so that a week passes in no time
+	hybrid bool          // new devices do suite 2
 	logs   map[string][][]byte
 	keys   map[device.ID][]byte // the newest one of each device
+	chains map[device.Hash][][]byte
 	queues map[device.ID][][]byte
 }
 
 func newNetwork() *network {
-	return &network{logs: map[string][][]byte{}, keys: map[device.ID][]byte{}, queues: map[device.ID][][]byte{}}
+	return &network{
+		logs: map[string][][]byte{}, keys: map[device.ID][]byte{}, chains: map[device.Hash][][]byte{},
+		queues: map[device.ID][][]byte{},
+	}
 }
 
 // perSession is how many messages a session of the demo serves.
@@ -35,6 +42,7 @@ func (n *network) options() *sotto.Options {
 	return &sotto.Options{
 		Now:    func() time.Time { return time.Now().Add(n.late) },
 		Policy: session.Policy{MaxMessages: perSession, MaxAge: 7 * 24 * time.Hour},
+		Hybrid: n.hybrid,
 	}
 }
 
@@ -46,11 +54,13 @@ type peer struct {
 }
 
 // unlock opens the account in a file, as an app does when it starts.
-func (p *peer) unlock(ctx context.Context, b store.Backend) (err error) {
+func (p *peer) unlock(ctx context.Context, b store.Backend) error { return p.unlockWith(ctx, b, p.net.options()) }
+
+func (p *peer) unlockWith(ctx context.Context, b store.Backend, o *sotto.Options) (err error) {
 	p.Lock()
 	secret := lockbox.Password(password, demoParams)
 	defer secret.Destroy()
-	p.Account, err = sotto.Unlock(ctx, b, p.net.options(), secret)
+	p.Account, err = sotto.Unlock(ctx, b, o, secret)
 	return err
 }
 
@@ -108,11 +118,21 @@ func (p *peer) sync(ctx context.Context) ([]sotto.Event, error) {
 	for _, key := range p.net.keys {
 		in = append(in, key)
 	}
+	groups, err := p.Groups(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, g := range groups {
+		in = append(in, p.net.chains[g.ID()]...)
+	}
 	events, err := p.Receive(ctx, append(in, p.net.queues[p.Device()]...)...)
 	if err != nil {
 		return nil, err
 	}
 	delete(p.net.queues, p.Device())
+	if events, err = p.learnGroups(ctx, events); err != nil {
+		return nil, err
+	}
 	if err := p.Ack(ctx, events...); err != nil {
 		return nil, err
 	}
@@ -134,6 +154,8 @@ func (p *peer) send(ctx context.Context) error {
 			err = p.net.extend(p.User(), parcel.Data)
 		case sotto.ParcelKey:
 			p.net.keys[p.Device()] = parcel.Data
+		case sotto.ParcelGroup:
+			err = p.net.order(parcel.Data)
 		default:
 			for _, to := range parcel.To {
 				p.net.queues[to] = append(p.net.queues[to], parcel.Data)
@@ -157,6 +179,19 @@ func (n *network) extend(user string, entry []byte) error {
 		n.logs[user] = log
 	}
 	return err
+}
+
+// order takes an entry that ends the chain of its group. One that lost its place is passed over: the chain tells.
+func (n *network) order(entry []byte) error {
+	claim, err := group.Inspect(entry)
+	if err != nil {
+		return err
+	}
+	chain := n.chains[claim.Group]
+	if claim.Epoch == uint64(len(chain)) && (claim.Epoch == 0 || sha256.Sum256(chain[len(chain)-1]) == claim.Prev) {
+		n.chains[claim.Group] = append(chain, entry)
+	}
+	return nil
 }
 
 // seal seals a text for a contact.
@@ -183,9 +218,15 @@ func (p *peer) say(ctx context.Context, user string, text []byte) ([]sotto.Parce
 
 // reads syncs, and checks that exactly this message came.
 func (p *peer) reads(ctx context.Context, from *peer, text []byte) error {
+	_, err := p.read(ctx, from, text)
+	return err
+}
+
+// read is reads, and returns the message.
+func (p *peer) read(ctx context.Context, from *peer, text []byte) (m sotto.Event, err error) {
 	events, err := p.sync(ctx)
 	if err != nil {
-		return err
+		return m, err
 	}
 	count := 0
 	for _, e := range events {
@@ -193,17 +234,18 @@ func (p *peer) reads(ctx context.Context, from *peer, text []byte) error {
 			continue
 		}
 		if e.Why != 0 {
-			return fmt.Errorf("message: %w", e.Why)
+			return m, fmt.Errorf("message: %w", e.Why)
 		}
 		if e.User != from.User() || e.Device != from.Device() || string(e.Body) != string(text) {
-			return errDiffers
+			return m, errDiffers
 		}
+		m = e
 		count++
 	}
 	if count != 1 {
-		return fmt.Errorf("%s came, want one", plural(count, "message"))
+		return m, fmt.Errorf("%s came, want one", plural(count, "message"))
 	}
-	return nil
+	return m, nil
 }
 
 // refusal is why an input was refused, nil when it was not.

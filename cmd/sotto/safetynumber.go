@@ -107,7 +107,7 @@ func (f numberFlags) compare(cmd *cobra.Command, n *safetynumber.Number) error {
 	case safetynumber.OwnCode:
 		return errors.New("the scanned code is the own one: scan that of the other user")
 	}
-	return errors.New("the scanned code differs: the other device holds other identities or devices, so somebody may stand between")
+	return errors.New("the scanned code differs: the other device holds something else, and somebody may stand between")
 }
 
 // draw writes the pictures that were asked for.

@@ -64,7 +64,8 @@ func scan(t testing.TB, picture []byte) (content []byte, found bool) {
 func TestSafetyNumberIsThatOfBothLogs(t *testing.T) {
 	c, alice, bob, n := two(t)
 	out := c.ok("safety-number", alice, bob)
-	if field(t, out, "own user") != "alice, as the log says; active devices: 2" || field(t, out, "other user") != "bob, as the log says; active devices: 1" {
+	own, other := field(t, out, "own user"), field(t, out, "other user")
+	if own != "alice, as the log says; active devices: 2" || other != "bob, as the log says; active devices: 1" {
 		t.Error(out)
 	}
 	digits := func(out string) string {

@@ -98,6 +98,8 @@ type scene struct {
 	alicePhone, aliceLaptop, bobPhone *peer
 	unread                            []sotto.Parcel // what Bob sealed after the phone was lost
 	bobCopy                           []byte         // of the file of Bob's phone
+
+	club *club // of the acts about a group
 }
 
 // newScene looks at the file to seal, or makes one when source is "".

@@ -3,6 +3,7 @@
 package directory
 
 import (
+	"crypto/rand"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -19,7 +20,7 @@ import (
 const (
 	roomUsers   = "users"         // number: a user's ID, in the order in which they were pinned
 	roomCount   = "users/count"   // how many they are
-	roomVersion = "users/version" // how often something changed that says to whom may be sealed
+	roomVersion = "users/version" // see Version
 	roomUser    = "user"          // [user]: fields
 	roomTrust   = "user/trust"    // [user]: marks, of a user to whom something happened
 	roomLog     = "user/log"      // [user], seq: log entry
@@ -126,7 +127,8 @@ func Owner(tx *store.Tx, c device.CertID) (string, error) {
 	return string(b), err
 }
 
-// Version counts how often something changed that says to whom may be sealed: a log, a mark, what waits for a log.
+// Version is another one after every change that says to whom may be sealed: a log, a mark, what waits for a log. It is
+// random, so that a store which was put back comes to no version twice.
 func Version(tx *store.Tx) (uint64, error) {
 	b, _, err := tx.Get(store.Name{Room: roomVersion})
 	if err != nil || len(b) != 8 {
@@ -135,10 +137,11 @@ func Version(tx *store.Tx) (uint64, error) {
 	return binary.BigEndian.Uint64(b), nil
 }
 
-func count(tx *store.Tx) error {
-	n, err := Version(tx)
-	tx.Put(store.Name{Room: roomVersion}, binary.BigEndian.AppendUint64(nil, n+1))
-	return err
+// changed gives the directory another version.
+func changed(tx *store.Tx) {
+	b := make([]byte, 8)
+	rand.Read(b)
+	tx.Put(store.Name{Room: roomVersion}, b)
 }
 
 func (d *Directory) known(user string, pin device.Pin) *device.Log {

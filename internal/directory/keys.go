@@ -58,7 +58,8 @@ func Wait(tx *store.Tx, l *device.Log, id device.ID, deviceKey []byte) error {
 		return nil
 	}
 	tx.Put(n, deviceKey)
-	return count(tx)
+	changed(tx)
+	return nil
 }
 
 // answered lets a device-key wait no more when one of its generation or a newer one was accepted. An older one that comes
@@ -73,7 +74,8 @@ func answered(tx *store.Tx, l *device.Log, id device.ID, gen uint64) error {
 		return nil
 	}
 	tx.Delete(n)
-	return count(tx)
+	changed(tx)
+	return nil
 }
 
 // Waiting reports whether a device of the user knows more of the log than is known here: nothing is sealed to that user

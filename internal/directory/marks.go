@@ -1,6 +1,7 @@
 package directory
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"fmt"
 	"slices"
@@ -45,12 +46,16 @@ func putMarks(tx *store.Tx, u *User) error {
 		return fmt.Errorf("directory: marks: %w", err)
 	}
 	tx.Put(trustName(u.Name), b)
-	return count(tx)
+	changed(tx)
+	return nil
 }
 
 // fork keeps the other branch's entry as evidence, unless people have decided against that branch.
 func (d *Directory) fork(tx *store.Tx, u *User, other []byte) (*Change, error) {
 	if slices.Contains(u.marks.Refused, sha256.Sum256(other)) {
+		return nil, nil
+	}
+	if known := u.fields.Fork; known != nil && bytes.Equal(*known, other) && u.Trust.Cause == trust.Forked {
 		return nil, nil
 	}
 	u.fields.Fork = clone(other)
@@ -203,7 +208,8 @@ func (d *Directory) putFormer(tx *store.Tx, l *device.Log, entries [][]byte) err
 	for seq, entry := range entries {
 		tx.Put(formerName(l.User(), l.Pin().Root, uint64(seq)), entry)
 	}
-	return count(tx)
+	changed(tx)
+	return nil
 }
 
 // Identity returns the log of an identity, pinned or former, nil when it is not at hand.

@@ -82,7 +82,10 @@ func Parse(b []byte) (*Signed, error) {
 	if err := s.read(m.Unverified()); err != nil {
 		return nil, err
 	}
-	return s, s.check()
+	if err := s.check(); err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 // check holds the fields against what every entry of its operation has.

@@ -137,8 +137,14 @@ func (w *World) Serve() error {
 	if w.Choose("an old state", 3) == 1 {
 		trunk = trunk[:1+w.Choose("how old", len(trunk))]
 	}
+	served := trunk
+	for _, n := range from.sideNodes() {
+		if slices.Contains(served, n.parent) {
+			served = append(served, n)
+		}
+	}
 	var entries [][]byte
-	for _, n := range inOrder(append(trunk, from.sideNodes()...)) {
+	for _, n := range inOrder(slices.Clone(served)) {
 		entries = append(entries, n.b)
 	}
 	logs := from.facts(func(f *fact) bool { return f.log != nil })

@@ -72,7 +72,7 @@ func everyday(w *assembly.World) map[string]func() error {
 	}
 }
 
-func TestAnOrderlyGroupNeverFreezes(t *testing.T) {
+func TestAnOrderlyServerKeepsPeace(t *testing.T) {
 	check(t, func(w *assembly.World) map[string]func() error {
 		w.Orderly = true
 		return everyday(w)

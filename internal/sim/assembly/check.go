@@ -87,6 +87,9 @@ func (d *Device) checkFrozen() error {
 	if d.state.Status() != group.Frozen {
 		return nil
 	}
+	if d.w.Orderly && !slices.ContainsFunc(d.w.nodes, func(n *node) bool { return !n.by.live() }) {
+		return fmt.Errorf("frozen, though the server is orderly and nobody who signed was revoked")
+	}
 	ends := []*node{d.tip()}
 	for _, b := range d.state.Branches() {
 		if b.Verdict == group.Open {

@@ -128,10 +128,11 @@ func (d *Device) take(f *fact) (bool, error) {
 func (d *Device) move(next *group.State) {
 	before := d.state
 	d.state = next
+	if before != nil && refused(next) > refused(before) {
+		d.w.Trace("%s: a branch was refused", d)
+	}
 	switch {
 	case before == nil || before == next:
-	case refused(next) > refused(before):
-		d.w.Trace("%s: a branch was refused", d)
 	case before.Status() != next.Status():
 		d.w.Trace("%s sees the group %s, it was %s", d, next.Status(), before.Status())
 	case before.Epoch() > next.Epoch() || !counts(next, before.Tip(), before.Epoch()):
@@ -223,7 +224,7 @@ func (w *World) publish(d *Device, entries ...[]byte) (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		if w.Orderly && (!d.live() || w.newest != nil && info.Prev != w.newest.hash) {
+		if w.Orderly && !w.inPlace(d, info.Prev) {
 			w.Trace("%s is overtaken", d)
 			return false, nil
 		}
@@ -241,6 +242,15 @@ func (w *World) publish(d *Device, entries ...[]byte) (bool, error) {
 		}
 	}
 	return true, nil
+}
+
+// inPlace reports whether an orderly server takes an entry: it stands on the newest one, and those at the end that devices
+// signed which are revoked by now are none to it.
+func (w *World) inPlace(d *Device, prev device.Hash) bool {
+	at := w.newest
+	for ; at != nil && at.hash != prev && !at.by.live(); at = at.parent {
+	}
+	return d.live() && (at == nil || at.hash == prev)
 }
 
 // tell makes a fact known to the world, and to the device that made it.

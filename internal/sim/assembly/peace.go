@@ -133,9 +133,9 @@ func (w *World) settle() error {
 	return nil
 }
 
-// agreed reports whether all see the same group, and no fork.
+// agreed reports whether all who are in see the same group, and no fork.
 func (w *World) agreed() bool {
-	all := slices.DeleteFunc(w.honest(), (*Device).over)
+	all := slices.DeleteFunc(w.honest(), func(d *Device) bool { return d.state != nil && (d.over() || !d.member()) })
 	for _, d := range all {
 		if d.state == nil || d.state.Status() == group.Frozen || d.state.Status() != all[0].state.Status() {
 			return false
@@ -169,6 +169,10 @@ func (w *World) decide() (bool, error) {
 		}
 		var change []group.Change
 		for _, b := range d.state.Branches() {
+			if last := w.byHash[b.Last]; w.Orderly && b.Verdict == group.Idle && w.newest.above(last) && last.above(d.tip()) {
+				w.Trace("%s accepts %s", d, b.Last.String()[:6])
+				return true, w.tell(d, &fact{by: d, names: last, half: d.half})
+			}
 			if b.Verdict != group.Refused { // what is idle for the owner may freeze those at whom it counted before
 				change = append(change, group.Resolve(b.First))
 			}

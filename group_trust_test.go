@@ -1,0 +1,135 @@
+package sotto_test
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/sottokit/sotto"
+	"github.com/sottokit/sotto/fault"
+	"github.com/sottokit/sotto/session"
+	"github.com/sottokit/sotto/sottotest"
+)
+
+// keyIDs are the messaging keys that an envelope is sealed to.
+func sealedTo(t *testing.T, envelope []byte, p *sottotest.Peer) bool {
+	t.Helper()
+	return slices.Contains(must(session.Recipients(envelope)), see(t, p).key.ID())
+}
+
+// In a group only the contact who is blocked is left out; after the decision his devices get the sessions that they missed.
+func TestABlockedMemberAloneIsLeftOutAndRepaired(t *testing.T) {
+	all := people(t, "alice", "bob", "carol")
+	alice, bob, carol := all[0], all[1], all[2]
+	g := alice.NewGroup(bob, carol)
+	settled(t, alice)
+	bob.Say(g.ID(), "a session of bob's may be there")
+	settled(t, alice)
+	shows(t, alice, "bob", nil, fault.Rollback)
+	for range 2 {
+		for _, m := range must(in(t, alice, g.ID()).Devices(background)) {
+			if want := map[string]fault.Code{"bob": fault.Rollback}[m.User]; m.Left != want {
+				t.Errorf("%s is left out: %v", m.User, m.Left)
+			}
+		}
+		alice.Restart()
+	}
+	parcels := must(in(t, alice, g.ID()).Seal(background, sotto.NewMessageID(), "text/plain", []byte("without bob")))
+	if k := kinds(parcels); len(k) != 2 || k[0] != sotto.ParcelEnvelope {
+		t.Fatalf("no session without bob: %v", k)
+	}
+	if sealedTo(t, parcels[0].Data, bob) || !sealedTo(t, parcels[0].Data, carol) {
+		t.Error("the session is sealed to bob, or not to carol")
+	}
+	second := must(in(t, alice, g.ID()).Seal(background, sotto.NewMessageID(), "text/plain", []byte("on the same session")))
+	if k := kinds(second); len(k) != 2 || sum(second[0].Data) != sum(parcels[0].Data) {
+		t.Errorf("another session each time: %v", k)
+	}
+	alice.Flush()
+	wantHeard(t, carol, "without bob", "on the same session")
+	for _, text := range wantFirst(t, bob) {
+		if text == "without bob" {
+			t.Error("bob reads it")
+		}
+	}
+	// Whoever is blocked gets no answer either.
+	for _, n := range must(bob.Needs(background)) {
+		if n.Request != nil {
+			wantWhy(t, receive(t, alice, n.Request)[0], fault.Rollback)
+		}
+	}
+	if n := len(pending(t, alice, sotto.ParcelEnvelope)); n != 0 {
+		t.Errorf("%d answers", n)
+	}
+	// Everybody else decides for himself.
+	carol.Say(g.ID(), "carol goes on")
+	wantHeard(t, bob, "carol goes on")
+
+	alice.Sync()
+	acknowledge(t, alice, "bob")
+	alice.Flush()
+	if have := texts(bob.Sync()); !slices.Equal(have, []string{"without bob", "on the same session"}) {
+		t.Errorf("after the decision bob got %q", have)
+	}
+	alice.Say(g.ID(), "all again")
+	wantHeard(t, bob, "all again")
+	wantHeard(t, carol, "all again")
+}
+
+// wantFirst are the texts that a peer reads at once.
+func wantFirst(t *testing.T, p *sottotest.Peer) []string {
+	t.Helper()
+	return texts(p.Sync())
+}
+
+// A member whose log is known not to be up to date is left out the same way.
+func TestAMemberWhoseLogIsBehindIsLeftOut(t *testing.T) {
+	bob, c := joined(t)
+	carol := c.persons["carol"]
+	tablet, entry := carol.add()
+	wantWhy(t, receive(t, bob, carol.rotate(tablet))[0], fault.UntrustedSigner) // of a device that is not known
+	wantWhy(t, receive(t, bob, carol.rotate(carol.keys))[0], fault.TooFarAhead)
+	sent := sealsIn(t, bob, c, "without carol")
+	for _, key := range must(session.Recipients(sent[0].Data)) {
+		if slices.Contains(carol.keys.KeyIDs(), key) {
+			t.Error("it is sealed to carol")
+		}
+	}
+	for _, m := range must(groupOf(t, bob, c).Devices(background)) {
+		if want := map[string]fault.Code{"carol": fault.TooFarAhead}[m.User]; m.Left != want {
+			t.Errorf("%s is left out: %v", m.User, m.Left)
+		}
+	}
+	delivered(t, bob)
+	receive(t, bob, entry)
+	for _, p := range pending(t, bob, sotto.ParcelEnvelope) {
+		if !slices.Equal(must(session.Recipients(p.Data)), carol.keys.KeyIDs()[len(carol.keys.KeyIDs())-1:]) && len(p.To) != 1 {
+			t.Errorf("parcel %+v", p.To)
+		}
+	}
+	if len(pending(t, bob, sotto.ParcelEnvelope)) == 0 {
+		t.Error("carol did not get what she missed")
+	}
+}
+
+// A contact to whom nothing may be sealed is not added.
+func TestABlockedContactIsNotAdded(t *testing.T) {
+	all := people(t, "alice", "bob", "carol")
+	alice := all[0]
+	g := alice.NewGroup(all[2])
+	settled(t, alice)
+	shows(t, alice, "bob", nil, fault.Rollback)
+	wantFault(t, in(t, alice, g.ID()).Add(background, contact(alice, "bob")), fault.Rollback)
+	_, err := alice.CreateGroup(background, contact(alice, "bob"))
+	wantFault(t, err, fault.Rollback)
+	if n := len(must(alice.Groups(background))); n != 1 {
+		t.Errorf("%d groups", n)
+	}
+	acknowledge(t, alice, "bob")
+	ok(t, in(t, alice, g.ID()).Add(background, contact(alice, "bob")))
+	again := newPerson(t, "bob", nil)
+	old := contact(alice, "bob")
+	shows(t, alice, "bob", again.entries, fault.IdentityChanged)
+	adopt(t, alice, "bob")
+	_, err = alice.CreateGroup(background, old)
+	wantFault(t, err, fault.IdentityChanged)
+}
