@@ -218,6 +218,11 @@ func (b *batch) drop() {
 	for _, s := range b.accepted {
 		s.Destroy()
 	}
+	for _, in := range b.inputs {
+		if m, opened := in.ready.(*receivedMessage); opened && m.opened.Content.Type == sharedSession {
+			clear(m.opened.Content.Body)
+		}
+	}
 }
 
 // waiting is an input that cannot be used yet.

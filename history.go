@@ -106,8 +106,7 @@ func (v *view) shareable(id device.Hash, with *directory.User) ([][]byte, error)
 // takeShared keeps a session that a member of its group has shared. It opens messages, and nothing is ever sent on it: its
 // roster is not that of now.
 func (v *view) takeShared(in *input, o *session.Opened) (session.Prefix, error) {
-	statement := o.Content.Body
-	defer clear(statement)
+	statement := o.Content.Body // wiped with the batch: the transaction may run again
 	in.event.Kind, in.event.Body, in.event.Type = KindHistory, nil, ""
 	members, id, entry, err := session.GroupOf(statement)
 	if err != nil {
@@ -152,7 +151,7 @@ func (v *view) takeShared(in *input, o *session.Opened) (session.Prefix, error) 
 // waitShared lets a shared session wait for its group, and for logs that it names: of members who were there before this
 // user came.
 func (b *batch) waitShared(ctx context.Context, in *input, o *session.Opened) error {
-	_, id, _, err := session.GroupOf(o.Content.Body)
+	_, id, entry, err := session.GroupOf(o.Content.Body)
 	if err != nil {
 		return nil // apply refuses it
 	}
@@ -164,9 +163,16 @@ func (b *batch) waitShared(ctx context.Context, in *input, o *session.Opened) er
 	if err != nil {
 		return err
 	}
+	wait := func(why fault.Code, needs []Need) {
+		in.event.Kind, in.event.Conversation, in.event.Body, in.event.Type = KindHistory, id, nil, ""
+		in.wait(heldEnvelopes, why, needs)
+	}
 	if w.state == nil {
-		in.event.Kind, in.event.Body, in.event.Type = KindHistory, nil, ""
-		in.wait(heldEnvelopes, fault.UnknownSession, nil)
+		wait(fault.UnknownSession, nil)
+		return nil
+	}
+	if _, _, err := w.state.MembersAt(entry); errors.Is(err, fault.TooFarAhead) {
+		wait(fault.TooFarAhead, []Need{{GroupOf: &id, FromSeq: w.state.Epoch() + 1}})
 		return nil
 	}
 	logs, err := b.logsOf(ctx, heads, true)
@@ -187,8 +193,7 @@ func (b *batch) waitShared(ctx context.Context, in *input, o *session.Opened) er
 		}
 	}
 	if needs != nil {
-		in.event.Kind, in.event.Body, in.event.Type = KindHistory, nil, ""
-		in.wait(heldEnvelopes, fault.TooFarAhead, needs)
+		wait(fault.TooFarAhead, needs)
 	}
 	return nil
 }

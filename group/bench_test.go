@@ -4,6 +4,7 @@ import (
 	"crypto/ed25519"
 	"fmt"
 	"runtime"
+	"slices"
 	"sync"
 	"testing"
 
@@ -105,6 +106,23 @@ func BenchmarkExtend(b *testing.B) {
 			ratio.Run(b, func() { g.extend(g.changes) }, g.verifyBare)
 		})
 	}
+}
+
+// BenchmarkVerifyForNewcomers verifies a history from its first entry on, nearly all of which a device signed that is revoked
+// by now.
+func BenchmarkVerifyForNewcomers(b *testing.B) {
+	g := newGrown(b, 100, 10000)
+	w := &world{TB: b, people: map[string]*person{alice: g.person}}
+	k := w.add(alice)
+	g.state = g.extend(g.changes)
+	last := must(g.state.Propose(k, g.log, start, group.Remove("member 0001")))
+	w.revoke(g.first())
+	all := slices.Concat(g.before, g.changes, last)
+	ratio.Run(b, func() {
+		if s, err := group.Verify(g.state.ID(), all, w.logs); err != nil || s.Tip() != hashOf(last[0]) {
+			b.Fatal(err)
+		}
+	}, g.verifyBare)
 }
 
 // BenchmarkExtendByOne applies one change to a group with a history of 10,000.

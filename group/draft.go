@@ -153,7 +153,7 @@ func (d *draft) checkResolve(n *node) error {
 	switch {
 	case rejected == nil:
 		return fmt.Errorf("entry that it rejects is not known: %w", fault.TooFarAhead)
-	case rejected.parent == nil || n.parent.above(rejected) || !n.parent.above(rejected.parent):
+	case n.parent.above(rejected) || !n.parent.above(rejected.parent):
 		return fmt.Errorf("rejects no branch beside its own: %w", fault.Malformed)
 	}
 	return nil

@@ -6,6 +6,7 @@ import (
 	"github.com/sottokit/sotto/device"
 	"github.com/sottokit/sotto/fault"
 	"github.com/sottokit/sotto/group"
+	"github.com/sottokit/sotto/internal/groupentry"
 )
 
 // learn is a state that takes entries, then says what it makes of them.
@@ -203,4 +204,30 @@ func TestForkAboveAResolveFreezes(t *testing.T) {
 	state = s.learn(s.learn(state, left...), right...)
 	s.want(state, group.Frozen, hashOf(left[0]))
 	s.wantBranches(state, group.Refused, group.Open)
+}
+
+// On a side branch the same holds as on the trunk.
+func TestEntriesOnSideBranchesAreChecked(t *testing.T) {
+	s := newScene(t)
+	one, other := s.branch(), s.branch()
+	one.put(s.b, group.Remove(dave))
+	other.put(s.c, group.Add(erin, s.people[erin].root()))
+	state, _ := s.parted(one, other)
+	good := other.forge(s.c, groupentry.Remove, dave, 0, nil)
+	for name, bad := range map[string][]byte{
+		"epoch-gap":            other.forge(s.c, groupentry.Remove, dave, 0, func(e *groupentry.Entry) { e.Epoch++ }),
+		"members-digest-wrong": other.forge(s.c, groupentry.Remove, dave, 0, func(e *groupentry.Entry) { e.Members[0] ^= 1 }),
+		"add-present":          other.forge(s.c, groupentry.Add, erin, 0, nil),
+	} {
+		_, err := state.Extend([][]byte{bad}, s.logs)
+		if fault.Of(err) != fault.Malformed {
+			t.Errorf("%s: error is %v", name, err)
+		}
+	}
+	state = s.learn(state, good)
+	s.want(state, group.Frozen, one.tip())
+	_, err := state.Propose(s.a, s.people[alice].log, start, group.Resolve(hashOf(good))) // resolve-of-unrelated: not the first entry
+	wantFault(t, err, fault.Malformed)
+	split := other.forge(s.b, groupentry.Remove, erin, 0, nil)
+	s.wantBranches(s.learn(state, split), group.Open, group.Open)
 }

@@ -24,12 +24,13 @@ func (d *draft) judge() {
 // move makes the trunk end at another entry. What leaves it is a side branch.
 func (d *draft) move(tip *node) {
 	var up []*node
+	rises := map[*node]bool{}
 	n := tip
 	for ; !d.onTrunk(n); n = n.parent {
-		up = append(up, n)
+		up, rises[n] = append(up, n), true
 	}
 	left := d.trunk[n.Epoch+1:]
-	d.side = slices.Concat(left, slices.DeleteFunc(slices.Clone(d.side), func(s *node) bool { return tip.above(s) }))
+	d.side = slices.Concat(left, slices.DeleteFunc(slices.Clone(d.side), func(s *node) bool { return rises[s] }))
 	slices.Reverse(up)
 	d.trunk = slices.Concat(d.trunk[:n.Epoch+1], up)
 }

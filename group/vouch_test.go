@@ -1,8 +1,10 @@
 package group_test
 
 import (
+	"fmt"
 	"testing"
 
+	"github.com/sottokit/sotto/device"
 	"github.com/sottokit/sotto/fault"
 	"github.com/sottokit/sotto/group"
 )
@@ -106,5 +108,34 @@ func TestHearRefuses(t *testing.T) {
 	heard := s.hear(state, s.b, tip)
 	if again := s.hear(heard, s.b, hashOf(s.entries[4])); again != heard { // before that, bob was a member, too
 		t.Error("a statement that is covered makes another state")
+	}
+}
+
+// What is remembered of statements is limited: what was said on the trunk longest ago goes.
+func TestStatementsAreLimited(t *testing.T) {
+	s := newScene(t)
+	var speakers []*device.Keys
+	for i := range group.MaxHeard/device.MaxActive + 1 {
+		user := fmt.Sprint("user ", i)
+		speakers = append(speakers, s.found(user).first())
+		for range device.MaxActive - 1 {
+			speakers = append(speakers, s.add(user))
+		}
+		s.join(s.a, user)
+	}
+	state := s.state()
+	old := s.hear(state, s.b, hashOf(s.entries[len(s.entries)-2]))
+	state = old
+	for _, k := range speakers[len(speakers)-group.MaxHeard:] {
+		state = s.hear(state, k, s.tip())
+	}
+	heard := state.Heard()
+	if len(heard) != group.MaxHeard {
+		t.Fatalf("%d statements", len(heard))
+	}
+	for _, h := range heard {
+		if h.User == bob {
+			t.Error("the oldest statement is remembered")
+		}
 	}
 }

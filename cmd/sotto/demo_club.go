@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/sottokit/sotto"
 	"github.com/sottokit/sotto/device"
@@ -96,7 +97,7 @@ func (c *club) agree(ctx context.Context, members int, devices ...*peer) (note s
 	return fmt.Sprintf("%s, entry %d on %s", plural(members, "member"), first.Epoch, plural(len(devices), "device")), nil
 }
 
-// learnGroups fetches the chains that sessions ask for. It returns the events, and what followed.
+// learnGroups fetches the chains that sessions ask for. It returns what became of everything: what waited is told anew.
 func (p *peer) learnGroups(ctx context.Context, events []sotto.Event) ([]sotto.Event, error) {
 	var in [][]byte
 	for _, e := range events {
@@ -110,5 +111,8 @@ func (p *peer) learnGroups(ctx context.Context, events []sotto.Event) ([]sotto.E
 		return events, nil
 	}
 	more, err := p.Receive(ctx, in...)
-	return append(events, more...), err
+	waited := func(e sotto.Event) bool {
+		return slices.ContainsFunc(more, func(m sotto.Event) bool { return m.ID == e.ID })
+	}
+	return append(slices.DeleteFunc(events, waited), more...), err
 }

@@ -54,7 +54,9 @@ type peer struct {
 }
 
 // unlock opens the account in a file, as an app does when it starts.
-func (p *peer) unlock(ctx context.Context, b store.Backend) error { return p.unlockWith(ctx, b, p.net.options()) }
+func (p *peer) unlock(ctx context.Context, b store.Backend) error {
+	return p.unlockWith(ctx, b, p.net.options())
+}
 
 func (p *peer) unlockWith(ctx context.Context, b store.Backend, o *sotto.Options) (err error) {
 	p.Lock()

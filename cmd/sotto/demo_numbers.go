@@ -267,7 +267,7 @@ func acknowledgeBob(ctx context.Context, s *scene) (string, error) {
 	if shown.Other == nil || *shown.Other == (device.Pin{}) || shown.Other.Root == shown.Pin.Root {
 		return "", errors.New("the other log is not there to be shown")
 	}
-	if _, err := bob.Acknowledge(ctx, shown.Pin); err != nil { // and not *shown.Other
+	if _, err := bob.Acknowledge(ctx, shown, shown.Pin); err != nil { // and not *shown.Other
 		return "", err
 	}
 	return s.club.alice.marks(ctx, "bob", trust.Unverified)

@@ -100,17 +100,11 @@ func (c *sottoNumber) read() error {
 	if err != nil {
 		return err
 	}
-	theirs, err := safetynumber.New(peer, me)
-	if err != nil {
-		return err
-	}
 	outcome, err := n.Compare(c.Outputs.Peers)
 	return errors.Join(err,
 		same("outcome of a scan", outcome, safetynumber.Match),
 		same("digits", n.Digits(), c.Outputs.Digits),
-		same("digits of the other side", theirs.Digits(), c.Outputs.Digits),
-		equal("code", n.Scannable(), c.Outputs.Scannable),
-		equal("code of the other side", theirs.Scannable(), c.Outputs.Peers))
+		equal("code", n.Scannable(), c.Outputs.Scannable))
 }
 
 // write makes the number anew from the form of what is hashed.
@@ -124,9 +118,11 @@ func (c *sottoNumber) write() error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(
+	theirs, err := safetynumber.FromSums(safetynumber.Version, peers, mine)
+	return errors.Join(err,
 		same("digits made anew", n.Digits(), c.Outputs.Digits),
-		equal("code made anew", n.Scannable(), c.Outputs.Scannable))
+		equal("code made anew", n.Scannable(), c.Outputs.Scannable),
+		equal("code of the other side made anew", theirs.Scannable(), c.Outputs.Peers))
 }
 
 // sottoScan is a code that one of two users scans.

@@ -151,31 +151,46 @@ func (w *World) Serve() error {
 	if err := w.bring(to, logs...); err != nil {
 		return err
 	}
-	joins := to.state == nil
-	var next *group.State
-	var err error
-	if joins {
-		if !from.member() || from.state.Status() != group.Active || len(trunk) <= int(from.state.Epoch()) {
-			return nil
-		}
-		if err := w.say(from); err != nil {
-			return err
-		}
-		next, err = group.Verify(w.id, entries, to.find)
-	} else {
-		next, err = to.state.Extend(entries, to.find)
+	if to.state != nil {
+		return to.takeAll(from, entries)
 	}
+	if !from.member() || from.state.Status() != group.Active || len(trunk) <= int(from.state.Epoch()) {
+		return nil
+	}
+	if err := w.say(from); err != nil {
+		return err
+	}
+	next, err := group.Verify(w.id, entries, to.find)
 	if err != nil {
 		return fmt.Errorf("%s refuses the chain of %s: %w", to, from, err)
 	}
-	if joins {
-		w.Trace("%s joins with the chain of %s", to, from)
-		to.trust(next)
-	}
+	w.Trace("%s joins with the chain of %s", to, from)
+	to.trust(next)
 	to.move(next)
-	return w.bring(to, from.facts(func(f *fact) bool {
-		return f.by == from || f.entry != nil && slices.ContainsFunc(entries, func(b []byte) bool { return bytes.Equal(b, f.entry.b) })
-	})...)
+	return w.bring(to, from.facts(func(f *fact) bool { return f.by == from || f.of(entries) })...)
+}
+
+// takeAll takes entries that another device has, all at once.
+func (d *Device) takeAll(from *Device, entries [][]byte) error {
+	next, err := d.state.Extend(entries, d.find)
+	if err != nil {
+		return fmt.Errorf("%s refuses the chain of %s: %w", d, from, err)
+	}
+	for _, f := range from.facts(func(f *fact) bool { return f.of(entries) }) {
+		d.seen[f] = true
+	}
+	d.waits = slices.DeleteFunc(d.waits, func(f *fact) bool { return f.of(entries) })
+	d.move(next)
+	if err := d.checkVouched(nil); err != nil {
+		return fmt.Errorf("%s: %w", d, err)
+	}
+	d.trust(next)
+	return d.w.bring(d)
+}
+
+// of reports whether a fact is one of some entries.
+func (f *fact) of(entries [][]byte) bool {
+	return f.entry != nil && slices.ContainsFunc(entries, func(b []byte) bool { return bytes.Equal(b, f.entry.b) })
 }
 
 // Devices adds a device of a user, or revokes one.

@@ -68,7 +68,7 @@ func check(t *testing.T, happen func(w *assembly.World) map[string]func() error)
 func everyday(w *assembly.World) map[string]func() error {
 	return map[string]func() error{
 		"act": w.Act, "act more": w.Act, "say": w.Say, "hear": w.Hear, "hear more": w.Hear, "catch up": w.Catch, "serve": w.Serve,
-		"devices": w.Devices, "part": w.Part, "reset": w.Reset, "level": w.Level, "strangers": w.Strangers, "forge": w.Forge,
+		"devices": w.Devices, "part": w.Part, "reset": w.Reset, "level": w.Level, "level more": w.Level, "strangers": w.Strangers, "forge": w.Forge,
 	}
 }
 

@@ -42,6 +42,10 @@ func (w *World) same(a, b *Device) error {
 		w.Trace("%s and %s differ in what counted at them before", a, b)
 		return nil
 	}
+	if len(a.tip().members) == 0 || len(b.tip().members) == 0 {
+		w.Trace("the group has ended for one of %s and %s, and nothing decides", a, b)
+		return nil
+	}
 	if x.Status() != y.Status() {
 		return fmt.Errorf("%s sees\n%s\nand %s\n%s", a, show(x), b, show(y))
 	}
@@ -95,14 +99,14 @@ func (w *World) Strangers() error {
 func (w *World) Peace() error {
 	w.Trace("peace")
 	w.parted = false
-	for range 12 {
+	for i := range 12 {
 		if err := w.settle(); err != nil {
 			return err
 		}
 		if w.agreed() {
 			return nil
 		}
-		acted, err := w.decide()
+		acted, err := w.decide(i%2 == 1)
 		if err != nil {
 			return err
 		}
@@ -135,7 +139,7 @@ func (w *World) settle() error {
 
 // agreed reports whether all who are in see the same group, and no fork.
 func (w *World) agreed() bool {
-	all := slices.DeleteFunc(w.honest(), func(d *Device) bool { return d.state != nil && (d.over() || !d.member()) })
+	all := slices.DeleteFunc(w.honest(), func(d *Device) bool { return d.state != nil && !d.member() })
 	for _, d := range all {
 		if d.state == nil || d.state.Status() == group.Frozen || d.state.Status() != all[0].state.Status() {
 			return false
@@ -147,21 +151,9 @@ func (w *World) agreed() bool {
 	return true
 }
 
-// over reports whether the group has ended for a device by entries of revoked devices that nobody need have seen: whoever did
-// not learn of them in time goes on, and whoever did does not.
-func (d *Device) over() bool {
-	if d.state == nil || len(d.tip().members) > 0 {
-		return false
-	}
-	over := slices.ContainsFunc(d.trunk(), func(n *node) bool { return n.parent != nil && !d.lives(n.by) })
-	if over {
-		d.w.Trace("the group is over for %s by what a revoked device signed", d)
-	}
-	return over
-}
-
-// decide lets an owner end what is in doubt: with a resolve, or with an entry of his that others can follow.
-func (w *World) decide() (bool, error) {
+// decide lets an owner end what is in doubt: with a resolve, or with an entry of his that others can follow. Or he accepts
+// what others have taken for good while it was nothing to him.
+func (w *World) decide(accept bool) (bool, error) {
 	for _, d := range w.honest() {
 		m, in := d.state.Find(d.user.name)
 		if !in || m.Role != group.RoleOwner || m.Root != d.user.root() || !d.live() || d.state.Status() == group.Ended {
@@ -169,7 +161,7 @@ func (w *World) decide() (bool, error) {
 		}
 		var change []group.Change
 		for _, b := range d.state.Branches() {
-			if last := w.byHash[b.Last]; w.Orderly && b.Verdict == group.Idle && w.newest.above(last) && last.above(d.tip()) {
+			if last := w.byHash[b.Last]; accept && b.Verdict == group.Idle && last.above(d.tip()) && last.has(d.user) {
 				w.Trace("%s accepts %s", d, b.Last.String()[:6])
 				return true, w.tell(d, &fact{by: d, names: last, half: d.half})
 			}
