@@ -115,7 +115,7 @@ func (b *batch) apply(v *view) error {
 	}
 	for _, k := range []Kind{KindGroup, KindKey, KindSession, KindMessage, KindHistory, KindRequest} {
 		for _, in := range b.inputs {
-			if in.event.Kind != k {
+			if in.checked.Kind != k {
 				continue
 			}
 			if err := b.applyOne(v, in); err != nil {

@@ -60,6 +60,58 @@ func (g *Group) Resolve(ctx context.Context, rejected device.Hash) error {
 	return g.sign(ctx, group.Resolve(rejected))
 }
 
+// Accept vouches for an entry of another branch, and all below it, which a device signed that was revoked since: it counts
+// here from then on, and for others when they see the session that follows. Until a member vouches for such an entry it waits
+// (GroupState.Branches shows it), because the device may have been stolen when it signed. An entry that does not count with
+// that either, because the group has forked, is fault.LogFork.
+func (g *Group) Accept(ctx context.Context, entry device.Hash) error {
+	if g == nil || g.Conversation == nil {
+		return errNoConversation
+	}
+	err := g.account.update(ctx, func(v *view) error {
+		if _, err := v.mayChange(); err != nil {
+			return err
+		}
+		keys, err := v.keys()
+		if err != nil {
+			return err
+		}
+		stored, err := v.group(g.place.group)
+		if err != nil {
+			return err
+		}
+		var failed error
+		next, err := stored.State.Hear(v.Account.user, keys.Record().Cert(), entry, v.identities(&failed))
+		if failed != nil {
+			return failed
+		}
+		if err != nil {
+			return fmt.Errorf("sotto: entry to vouch for: %w (%v)", fault.Misuse, err)
+		}
+		if epoch, _, err := next.MembersAt(entry); err != nil {
+			return err
+		} else if h, counts := next.Entry(epoch); !counts || h != entry {
+			return fmt.Errorf("sotto: the entry does not count with this user's word alone: %w", fault.LogFork)
+		}
+		if err := v.growGroup(stored, next, nil); err != nil {
+			return err
+		}
+		if stored, err = v.group(g.place.group); err != nil {
+			return err
+		}
+		stored.Announce = true
+		if err := v.groups.Save(v.tx, stored); err != nil {
+			return err
+		}
+		return v.keepNotices()
+	})
+	if err != nil {
+		return err
+	}
+	_ = g.account.announce(ctx) // what it could not do is left to Upkeep: the entry counts
+	return nil
+}
+
 func (g *Group) sign(ctx context.Context, changes ...group.Change) error {
 	return g.change(ctx, func(*view) ([]group.Change, error) { return changes, nil })
 }

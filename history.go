@@ -136,6 +136,9 @@ func (v *view) takeShared(in *input, o *session.Opened) (session.Prefix, error) 
 		}
 	}
 	s, err := session.Shared(statement, c, v.now(), logs)
+	if errors.Is(err, fault.Damaged) { // the input is, not what is stored here
+		err = fmt.Errorf("sotto: shared session: %w (%v)", fault.Malformed, err)
+	}
 	if err != nil {
 		return session.Prefix{}, err
 	}

@@ -44,6 +44,10 @@ type court struct {
 	counts   map[*node]bool // entries of side branches that count
 	ruling   map[*node]Verdict
 	carried  vouch
+
+	// liveAbove is for a chain that is verified from scratch, where no state counted before that could say who is to be
+	// believed: an active device of whoever was a member by then has signed an entry on top.
+	liveAbove map[*node]bool
 }
 
 // outcome is what follows from an entry upwards.
@@ -56,6 +60,7 @@ type outcome struct {
 func newCourt(d *draft) *court {
 	c := &court{
 		draft: d, children: map[*node][]*node{}, heardAt: map[*node][]signer{}, counts: map[*node]bool{}, ruling: map[*node]Verdict{},
+		liveAbove: map[*node]bool{},
 	}
 	for _, n := range d.side {
 		c.children[n.parent] = append(c.children[n.parent], n)
@@ -64,6 +69,13 @@ func newCourt(d *draft) *court {
 		}
 	}
 	slices.Sort(c.forks)
+	if d.scratch {
+		for _, n := range slices.Backward(d.side) {
+			if c.liveAbove[n] || c.lives(n.signer) {
+				c.liveAbove[n.parent] = true
+			}
+		}
+	}
 	d.heard = slices.DeleteFunc(slices.Clone(d.heard), func(m mark) bool { return !d.lives(m.signer) })
 	for _, m := range d.heard {
 		c.heardAt[m.at] = append(c.heardAt[m.at], m.signer)
@@ -107,10 +119,12 @@ func (c *court) counting(n *node) []*node {
 	if c.onTrunk(n) && n != c.newest() {
 		on = append(on, c.trunk[n.Epoch+1]) // what counted here once stays
 	}
+	alone := len(on)+len(c.children[n]) == 1
 	for _, child := range c.children[n] {
-		if c.lives(child.signer) || c.vouchedFor(child) {
+		switch {
+		case c.lives(child.signer), alone && c.liveAbove[child], c.vouchedFor(child, alone):
 			on = append(on, child)
-		} else if c.scratch && c.anyoneAbove(child) {
+		case c.liveAbove[child]:
 			vouched = append(vouched, child)
 		}
 	}

@@ -9,9 +9,8 @@ type vouch struct {
 // vouchedFor reports whether an entry whose signer's device is revoked counts all the same: an active device has signed an
 // entry on top of it, or a statement that names it or an entry on top, and its user is a member before the entry. Nobody
 // vouches who owes his membership to it.
-func (c *court) vouchedFor(n *node) bool {
+func (c *court) vouchedFor(n *node, alone bool) bool {
 	c.cur.to(n.parent)
-	alone := len(c.children[n.parent]) == 1 && !(c.onTrunk(n.parent) && n.parent != c.newest())
 	if !alone {
 		c.carried = vouch{}
 	}
@@ -39,17 +38,4 @@ func (c *court) voucher(n *node) (vouch, bool) {
 		todo = append(todo, c.children[at]...)
 	}
 	return vouch{}, false
-}
-
-// anyoneAbove is the rule for a chain that is verified from scratch, where no state counted before that could say who is to
-// be believed: an active device of whoever was a member by then has signed an entry on top.
-func (c *court) anyoneAbove(n *node) bool {
-	for todo := c.children[n]; len(todo) > 0; {
-		at := todo[0]
-		if c.lives(at.signer) {
-			return true
-		}
-		todo = append(todo[1:len(todo):len(todo)], c.children[at]...)
-	}
-	return false
 }

@@ -15,10 +15,11 @@ type club struct {
 	alice, bob, tablet, carol, dave *peer // the tablet is Bob's, too
 	erin, frank                     *peer // of suite 2
 
-	id     device.Hash    // of the group
-	before sotto.Parcel   // a message from before Dave came
-	shared []sotto.Event  // what Dave got when Alice shared
-	unread []sotto.Parcel // what was sealed when Carol was out
+	id     device.Hash   // of the group
+	before []byte        // a message from before Dave came
+	shared []sotto.Event // what Dave got when Alice shared
+
+	envelope, unread []byte // the session without Carol, and a message in it
 
 	number *sotto.SafetyNumber // of Alice and Bob, on her screen
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/sottokit/sotto"
 	"github.com/sottokit/sotto/fault"
 	"github.com/sottokit/sotto/group"
+	"github.com/sottokit/sotto/session"
 )
 
 var groups = act{"A group: who is in it says a chain that its members sign", []step{
@@ -17,9 +18,9 @@ var groups = act{"A group: who is in it says a chain that its members sign", []s
 	{"Carol answers: everybody reads it", carolAnswers},
 	{"all devices hold the same chain", clubAgrees},
 	attack("Carol, who has no role, removes Bob", fault.UntrustedSigner, carolRemovesBob),
-	{"Alice removes Carol: Bob is told", aliceRemovesCarol},
-	{"Alice writes: a new session, without Carol", aliceWritesWithoutCarol},
-	{"Bob's devices read it", bobReadsWithoutCarol},
+	{"Alice removes Carol: a new session begins", aliceRemovesCarol},
+	{"Bob is told who did what", bobIsTold},
+	{"Alice writes: Bob's devices read it", aliceWritesWithoutCarol},
 	attack("Carol gets hold of the new session", fault.NotForThisDevice, carolOpensSession),
 	attack("Carol gets hold of the message", fault.UnknownSession, carolOpensMessage),
 	attack("Carol writes on, before her app has heard", fault.UntrustedSigner, carolWritesOn),
@@ -89,13 +90,13 @@ func (c *club) agreeAfter(ctx context.Context, members int, devices ...*peer) (s
 	return c.agree(ctx, members, devices...)
 }
 
-// aliceWritesToGroup goes on in the session that the group began with, so there is its envelope no more.
+// aliceWritesToGroup goes on in the session that the group began with, whose envelope is delivered.
 func aliceWritesToGroup(ctx context.Context, s *scene) (string, error) {
 	parcels, err := s.club.say(ctx, s.club.alice, helloText)
 	if err != nil {
 		return "", err
 	}
-	s.club.before = parcels[0]
+	s.club.before = parcels[0].Data
 	return sealedNote(parcels, 0)
 }
 
@@ -121,16 +122,31 @@ func carolRemovesBob(ctx context.Context, s *scene) error {
 	return err
 }
 
+// aliceRemovesCarol keeps the envelope of the session that follows by itself, to be tried by Carol.
 func aliceRemovesCarol(ctx context.Context, s *scene) (string, error) {
 	c := s.club
 	_, err := c.change(ctx, c.alice, func(g *sotto.Group) error { return g.Remove(ctx, "carol") })
 	if err != nil {
 		return "", err
 	}
+	queue := s.net.queues[c.bob.Device()]
+	if len(queue) != 1 || len(s.net.queues[c.carol.Device()]) != 0 {
+		return "", fmt.Errorf("%s for Bob", plural(len(queue), "parcel"))
+	}
+	c.envelope = queue[0]
+	to, err := session.Recipients(c.envelope)
+	if err == nil && len(to) != 3 {
+		err = fmt.Errorf("for %s, want 3: hers and Bob's", plural(len(to), "device"))
+	}
+	return fmt.Sprintf("envelope of %d bytes, for %s", len(c.envelope), plural(len(to), "device")), err
+}
+
+func bobIsTold(ctx context.Context, s *scene) (string, error) {
+	c := s.club
 	if err := told(ctx, c.bob, "alice", group.OpRemove, "carol"); err != nil {
 		return "", err
 	}
-	return c.agreeAfter(ctx, 2, c.alice, c.bob, c.tablet)
+	return c.agreeAfter(ctx, 2, c.bob, c.tablet, c.alice)
 }
 
 // told syncs a peer, and checks that it is told what a member did in the group.
@@ -147,27 +163,27 @@ func told(ctx context.Context, p *peer, actor string, op group.Op, user string) 
 	return fmt.Errorf("%s is not told what %s did", p.User(), actor)
 }
 
-func aliceWritesWithoutCarol(ctx context.Context, s *scene) (note string, err error) {
+func aliceWritesWithoutCarol(ctx context.Context, s *scene) (string, error) {
 	c := s.club
-	if c.unread, err = c.say(ctx, c.alice, secretText); err != nil {
+	parcels, err := c.say(ctx, c.alice, secretText)
+	if err != nil {
 		return "", err
 	}
-	return sealedNote(c.unread, 1)
-}
-
-func bobReadsWithoutCarol(ctx context.Context, s *scene) (string, error) {
-	c := s.club
+	if _, err := sealedNote(parcels, 0); err != nil {
+		return "", err
+	}
+	c.unread = parcels[0].Data
 	return allRead(ctx, c.alice, secretText, c.bob, c.tablet)
 }
 
 // The server gives Carol everything, whom it is for or not.
 
 func carolOpensSession(ctx context.Context, s *scene) error {
-	return s.club.carol.refusal(ctx, s.club.unread[0].Data)
+	return s.club.carol.refusal(ctx, s.club.envelope)
 }
 
 func carolOpensMessage(ctx context.Context, s *scene) error {
-	return s.club.carol.refusal(ctx, s.club.unread[1].Data)
+	return s.club.carol.refusal(ctx, s.club.unread)
 }
 
 // carolWritesOn seals in the session that she has, and Bob refuses it.

@@ -92,7 +92,7 @@ func bobWelcomes(ctx context.Context, s *scene) (string, error) {
 }
 
 func daveLooksBack(ctx context.Context, s *scene) error {
-	return s.club.dave.refusal(ctx, s.club.before.Data)
+	return s.club.dave.refusal(ctx, s.club.before)
 }
 
 func aliceShares(ctx context.Context, s *scene) (string, error) {

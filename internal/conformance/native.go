@@ -31,7 +31,7 @@ var nativeSections = []struct {
 	{name: "session_suite2", run: (*nativeFile).runSuite2},
 	{name: "messages", run: (*nativeFile).runMessages},
 	{name: "padded_length_of_plaintext_length", run: (*nativeFile).runPadding},
-	{name: "group", skip: "sotto has no groups"},
+	{name: "group", run: (*nativeFile).runGroup},
 	{name: "link", skip: "sotto links no devices"},
 	{name: "link_cpace", skip: "sotto links no devices"},
 	{name: "safety_number", run: (*nativeFile).runNumbers},

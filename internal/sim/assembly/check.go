@@ -81,8 +81,8 @@ func (d *Device) signatures(with *fact, visit func(by *Device, n *node, entry bo
 	}
 }
 
-// checkFrozen looks for somebody who has the right to freeze the group: a member at the end of one branch who has signed on
-// another one.
+// checkFrozen looks for somebody who has the right to freeze the group: somebody who is in at the end of a branch, or what may be
+// one, and has signed on another one.
 func (d *Device) checkFrozen() error {
 	if d.state.Status() != group.Frozen {
 		return nil
@@ -90,12 +90,7 @@ func (d *Device) checkFrozen() error {
 	if d.w.Orderly && !slices.ContainsFunc(d.w.nodes, func(n *node) bool { return !n.by.live() }) {
 		return fmt.Errorf("frozen, though the server is orderly and nobody who signed was revoked")
 	}
-	ends := []*node{d.tip()}
-	for _, b := range d.state.Branches() {
-		if b.Verdict == group.Open {
-			ends = append(ends, d.w.byHash[b.Last])
-		}
-	}
+	ends := append(d.sideNodes(), d.tip())
 	found := false
 	d.signatures(nil, func(by *Device, n *node, _ bool) {
 		for _, x := range ends {

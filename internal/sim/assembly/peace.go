@@ -99,6 +99,7 @@ func (w *World) Strangers() error {
 func (w *World) Peace() error {
 	w.Trace("peace")
 	w.parted = false
+	idle := 0
 	for i := range 12 {
 		if err := w.settle(); err != nil {
 			return err
@@ -110,7 +111,9 @@ func (w *World) Peace() error {
 		if err != nil {
 			return err
 		}
-		if !acted {
+		if acted {
+			idle = 0
+		} else if idle++; idle == 2 {
 			return w.deadlock()
 		}
 	}
