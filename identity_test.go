@@ -33,7 +33,7 @@ func wantMark(t *testing.T, p *sottotest.Peer, user string, want trust.Mark) {
 }
 
 // shows lets the server show a log of bob's that it should not, and returns the notice of that.
-func shows(t *testing.T, p *sottotest.Peer, user string, log [][]byte, why fault.Code) {
+func shows(t testing.TB, p *sottotest.Peer, user string, log [][]byte, why fault.Code) {
 	t.Helper()
 	_, err := p.Trust(background, user, log)
 	wantFault(t, err, why)

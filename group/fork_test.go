@@ -116,6 +116,71 @@ func TestWhoIsOutFreezesNothing(t *testing.T) {
 	s.want(first, group.Active, one.tip())
 	first = s.hear(first, s.d, other.tip()) // but a member can
 	s.want(first, group.Frozen, one.tip())
+	s.add(dave)
+	s.revoke(s.d)
+	s.want(s.learn(first), group.Active, one.tip()) // unless it was not he
+}
+
+// What does not count lends no weight to what it stands on.
+func TestEntriesThatDoNotCountSayNothing(t *testing.T) {
+	s := newScene(t)
+	one, other := s.branch(), s.branch()
+	one.put(s.a, group.Remove(bob))
+	one.join(s.a, erin)
+	other.put(s.b, group.Remove(dave))
+	other.put(s.c, group.Add(erin, s.people[erin].root()))
+	other.put(s.e, group.Remove(erin))
+	s.add(carol)
+	s.revoke(s.c)
+	state := s.learn(one.state(), other.entries[len(s.entries):]...)
+	s.want(state, group.Active, one.tip())
+	s.wantBranches(state, group.Idle)
+}
+
+// Where nobody who is in has said anything nothing stops, and the first word decides.
+func TestUndecidedBranchesStopNothing(t *testing.T) {
+	s := newScene(t)
+	laptop := s.add(bob)
+	one, other := s.branch(), s.branch()
+	one.put(s.b, group.Remove(bob))
+	other.put(laptop, group.Remove(bob))
+	first, second := s.parted(one, other)
+	s.want(first, group.Active, one.tip())
+	s.want(second, group.Active, other.tip())
+	s.wantBranches(first, group.Idle)
+	s.want(s.hear(first, s.c, other.tip()), group.Active, other.tip())
+	s.want(s.hear(second, s.c, other.tip()), group.Active, other.tip())
+	s.want(s.hear(s.hear(first, s.c, other.tip()), s.d, one.tip()), group.Frozen, other.tip())
+}
+
+func TestEndIsTheEndBesideBranches(t *testing.T) {
+	s := newScene(t)
+	s.put(s.a, group.SetRole(bob, group.RoleMember))
+	s.put(s.a, group.SetRole(carol, group.RoleMember))
+	one, other := s.branch(), s.branch()
+	one.put(s.a, group.Remove(alice))
+	other.put(s.b, group.Remove(bob))
+	first, second := s.parted(one, other)
+	s.want(first, group.Ended, one.tip())
+	s.want(second, group.Ended, one.tip())
+}
+
+// A branch that is forked itself has several ends, and who is in at one of them is in.
+func TestEveryEndOfAForkedBranchIsLookedAt(t *testing.T) {
+	s := newScene(t)
+	one, other := s.branch(), s.branch()
+	one.put(s.c, group.Remove(dave))
+	other.put(s.b, group.Add(erin, s.people[erin].root()))
+	left, right := other.fork(len(other.entries)-1), other.fork(len(other.entries)-1)
+	left.put(s.a, group.Remove(carol))
+	right.put(s.b, group.Remove(dave))
+	for _, entries := range [][][]byte{{left.last(), right.last()}, {right.last(), left.last()}} {
+		state := s.learn(s.learn(one.state(), other.last()), entries...)
+		s.want(state, group.Frozen, one.tip())
+		s.wantBranches(state, group.Open, group.Open)
+		state = s.learn(other.state(), entries...)
+		s.wantBranches(s.learn(state, one.last()), group.Open, group.Open)
+	}
 }
 
 // sibling-below-resolve: what else parts below a resolve is refused, too.
@@ -178,6 +243,25 @@ func TestResolveByTheNextOwner(t *testing.T) {
 
 	other.put(s.a, group.Remove(erinOrDave(other)))
 	s.want(s.learn(second, append([][]byte{other.last()}, resolve...)...), group.Ended, other.tip())
+}
+
+// An owner who signed on both sides with devices that are revoked by now has said nothing, until he speaks with another one.
+func TestLiveWordOfTheOwnerDecides(t *testing.T) {
+	s := newScene(t)
+	laptop, tablet := s.add(alice), s.add(alice)
+	one, other := s.branch(), s.branch()
+	one.put(s.b, group.Remove(dave))
+	other.put(s.a, group.Add(erin, s.people[erin].root()))
+	other.put(s.c, group.Remove(erin)) // carol vouches for that
+	state := s.learn(one.state(), other.entries[len(s.entries)])
+	one.take(one.forge(laptop, groupentry.Resolve, erin, 0, asResolve(other.entries[len(s.entries)])))
+	s.revoke(s.a)
+	s.revoke(laptop)
+	state = s.learn(state, one.last(), other.last())
+	state = s.hear(state, s.b, one.tip())
+	s.want(state, group.Frozen, one.tip())
+	s.want(s.hear(state, tablet, one.tip()), group.Active, one.tip())
+	s.want(s.hear(state, tablet, other.tip()), group.Frozen, one.tip()) // there is no resolve on that one
 }
 
 // erinOrDave is somebody whom alice can remove.

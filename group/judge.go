@@ -215,12 +215,13 @@ func stalemate(left, all []*branch) outcome {
 }
 
 // beats reports whether branch b, number i, wins against o, number j. If only one of them counts against the other, that one
-// does. If both count, a resolve decides, which is the owner's word, unless the owner has spoken for the other one.
+// does. Else a resolve decides, which is the owner's word, unless the owner has signed on the other one, too; then his live
+// word outweighs that of a device that was revoked.
 func (b *branch) beats(o *branch, i, j int) bool {
 	if b.against[j] != o.against[i] {
 		return b.against[j]
 	}
-	return b.against[j] && b.resolved && (!o.ownerSigned || b.ownerSpeaks && !o.ownerSpeaks)
+	return b.resolved && (!o.ownerSigned || b.ownerSpeaks && !o.ownerSpeaks)
 }
 
 // weigh finds out which branch counts against which.

@@ -32,7 +32,7 @@ func (c *court) voucher(n *node) (vouch, bool) {
 				return vouch{by.identity, at.Epoch}, true
 			}
 		}
-		if at != n && c.lives(at.signer) && c.cur.has(at.signer.identity) {
+		if c.lives(at.signer) && c.cur.has(at.signer.identity) { // n itself does not live
 			return vouch{at.signer.identity, at.Epoch - 1}, true
 		}
 		todo = append(todo, c.children[at]...)

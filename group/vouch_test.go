@@ -60,6 +60,31 @@ func TestVouchingMakesItCount(t *testing.T) {
 	s.want(s.hear(s.learn(waiting, s.byErin), s.d, hashOf(s.byErin)), group.Active, hashOf(s.byErin))
 }
 
+// Each entry of a revoked device needs somebody who was in before it, and who signed above it.
+func TestVouchingReachesAsFarAsItsSigner(t *testing.T) {
+	s := newScene(t)
+	s.add(bob)
+	before := s.state()
+	top := s.branch()
+	out := top.put(s.b, group.Remove(dave))
+	other := top.fork(len(top.entries) - 1)
+	in := top.put(s.b, group.Add(dave, s.people[dave].root()))
+	byDave := top.put(s.d, group.Remove(dave))
+	other.put(s.b, group.Add(erin, s.people[erin].root()))
+	byCarol := must(top.fork(len(top.entries) - 2).propose(s.c, group.Remove(dave)))[0]
+	s.revoke(s.b)
+	entries := top.entries[len(s.entries):]
+	s.want(s.learn(before, entries...), group.Active, out) // he was in before it, and not before the next one
+	state := s.learn(before, entries[:2]...)
+	s.want(s.hear(state, s.c, out), group.Active, out) // what she said is no word for the next one
+	state = s.learn(s.hear(state, s.c, out), other.last())
+	s.want(state, group.Active, out)
+	s.want(s.hear(state, s.c, in), group.Active, in) // nor what she says for one a word for its sibling
+	s.want(s.learn(before, entries[0], other.last(), entries[1], byCarol), group.Active, hashOf(byCarol))
+	s.want(s.learn(before, entries[0], entries[1], byCarol, other.last()), group.Active, hashOf(byCarol))
+	s.want(s.hear(s.learn(before, entries...), s.c, byDave), group.Active, byDave)
+}
+
 // What was taken in before the device was revoked stays, until somebody else takes the place.
 func TestWhatCountedStays(t *testing.T) {
 	s := newScene(t)
@@ -93,6 +118,15 @@ func TestNewcomersVerifyOldEntries(t *testing.T) {
 	wantFault(t, err, fault.TooFarAhead)
 }
 
+// But where an entry counts by itself, such a one is not taken instead.
+func TestNewcomersPreferWhatCountsByItself(t *testing.T) {
+	s := newLate(t)
+	real := s.branch()
+	real.put(s.c, group.Add(erin, s.people[erin].root()))
+	all := append(append(s.branch().entries, s.entry, s.byErin), real.last())
+	s.want(must(group.Verify(s.id, all, s.logs)), group.Active, real.tip())
+}
+
 func TestHearRefuses(t *testing.T) {
 	s := newScene(t)
 	state := s.state()
@@ -106,6 +140,11 @@ func TestHearRefuses(t *testing.T) {
 	_, err = state.Hear(bob, s.b.Record().Cert(), group.Info{}.Hash, s.logs)
 	wantFault(t, err, fault.TooFarAhead)
 	heard := s.hear(state, s.b, tip)
+	s.add(carol)
+	s.revoke(s.c)
+	if again := s.hear(heard, s.c, tip); again != heard {
+		t.Error("a statement of a revoked device makes another state")
+	}
 	if again := s.hear(heard, s.b, hashOf(s.entries[4])); again != heard { // before that, bob was a member, too
 		t.Error("a statement that is covered makes another state")
 	}

@@ -50,11 +50,11 @@ type act struct {
 	steps []step
 }
 
-// acts are the whole demo. The first two are one story, the next four another one, and the others a third: each builds on
+// acts are the whole demo. The first two are one story, the next five another one, and the others a third: each builds on
 // those before it.
 var acts = []act{
 	people, troubles,
-	groups, newcomers, numbers, suites,
+	groups, newcomers, numbers, identities, suites,
 	makeKeys, reopen, passwordChange, handOver, rotation, attacks, lockboxes, stores, logs,
 }
 

@@ -11,7 +11,7 @@ import (
 )
 
 var suites = act{"Suite 2: safe from a quantum computer of later, where all devices have it", []step{
-	{"Erin and Frank sign up, with devices of suite 2", hybridsMeet},
+	{"Erin and Frank sign up with suite 2", hybridsMeet},
 	{"Erin writes to Frank: suite 2", erinWritesToFrank},
 	{"Erin writes to Alice: suite 1, and both see it", erinWritesToAlice},
 	attack("Erin demands suite 2, and writes to Alice", fault.UnsupportedVersion, erinDemands),

@@ -53,7 +53,7 @@ func TestDemoRunsEveryStepAndPrintsNoSecret(t *testing.T) {
 	}
 	for _, s := range [][]byte{
 		password, newPassword, message, nextMessage, firstText, secondText, answerText, manyText, laptopText, thiefText, lateText,
-		cutText, weekText, lastText,
+		cutText, weekText, lastText, helloText, lakeText, secretText, outText, welcomeText, backText, missedText, laterText,
 	} {
 		if strings.Contains(stdout, string(s)) || strings.Contains(stdout, fmt.Sprintf("%x", s[:4])) {
 			t.Errorf("%q was printed", s)

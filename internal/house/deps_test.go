@@ -40,7 +40,7 @@ func TestImportsRunDownwards(t *testing.T) {
 		"ecdh": 1, "cose": 1, "recovery": 1, "internal/envelope": 1, "internal/sas": 1,
 		"mk": 2, "mk/lockbox": 2, "kek": 2, "dek": 2, "device": 2, "safetynumber": 2,
 		"store": 2, "store/boltstore": 2, "store/storetest": 2,
-		"session": 3, "group": 3, "trust": 3, "internal/queue": 3, "internal/directory": 3,
+		"session": 3, "group": 3, "trust": 3, "internal/queue": 3, "internal/directory": 3, "internal/groups": 3,
 		".": 4, "sottotest": 5,
 	}
 	sameFloor := map[string]bool{ // the arrows that are drawn between rooms of one floor
@@ -52,7 +52,7 @@ func TestImportsRunDownwards(t *testing.T) {
 		"internal/message -> internal/coseimpl": true, "internal/message -> internal/pad": true,
 		"internal/groupentry -> fault": true, "internal/groupentry -> internal/wire": true,
 		"internal/groupentry -> internal/coseimpl": true,
-		"internal/sas -> ecdh":                     true, "internal/envelope -> ecdh": true, "internal/directory -> trust": true,
+		"internal/sas -> ecdh":                     true, "internal/envelope -> ecdh": true, "internal/directory -> trust": true, "internal/groups -> group": true,
 		"mk/lockbox -> mk": true, "store/boltstore -> store": true, "store/storetest -> store": true,
 	}
 	for _, pkg := range publicPackages(t) {

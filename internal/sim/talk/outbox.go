@@ -57,6 +57,12 @@ func (p *Phone) recognizeAs(s *sent, unknown map[[32]byte]*sotto.Parcel) error {
 	if m == nil {
 		return nil
 	}
+	if readers == nil { // it cannot write any more, but it did
+		readers = map[device.ID]bool{p.id: true}
+		for _, id := range m.To {
+			readers[id] = true
+		}
+	}
 	p.w.Trace("%s: %s was sealed again", p, s.text)
 	s.form.vanish("sealed again")
 	err = p.noteForm(s.text, m, readers)

@@ -44,7 +44,7 @@ func (p *Phone) seal(t *text) error {
 		return err
 	}
 	readers, err := p.readers(c)
-	if err != nil {
+	if readers == nil || err != nil {
 		return err
 	}
 	parcels, err := c.Seal(background(), sotto.MessageID(t.id), t.kind, t.body)
@@ -70,11 +70,11 @@ func (w *World) mayRefuse(codes ...fault.Code) []fault.Code {
 	return codes
 }
 
-// readers are the devices that read a message which is sealed now.
+// readers are the devices that read a message which is sealed now, nil when none can be.
 func (p *Phone) readers(c *sotto.Conversation) (map[device.ID]bool, error) {
 	members, err := c.Devices(background())
 	if err != nil {
-		return nil, p.failed("asks who reads", err)
+		return nil, p.refused("ask who reads", err, p.w.mayRefuse(silent...)...)
 	}
 	readers := map[device.ID]bool{}
 	for _, m := range members {
