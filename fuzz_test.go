@@ -38,8 +38,12 @@ func fuzzed(t *testing.T, a *sotto.Account, in ...[]byte) []sotto.Event {
 
 // Whatever comes in, nothing breaks, every event has a reason that an input can have, and a good message beside it comes
 // out.
-func FuzzReceive(f *testing.F) {
-	frozen := readFrozen(f)
+func FuzzReceive(f *testing.F) { fuzzReceive(f, readFrozen(f)) }
+
+// The same with an account that is in a group.
+func FuzzReceiveInGroup(f *testing.F) { fuzzReceive(f, readFrozenGroup(f)) }
+
+func fuzzReceive(f *testing.F, frozen *frozen) {
 	for _, b := range append(frozen.More, frozen.Message, frozen.Unread) {
 		f.Add(b)
 	}

@@ -290,6 +290,20 @@ func TestForkAboveAResolveFreezes(t *testing.T) {
 	s.wantBranches(state, group.Refused, group.Open)
 }
 
+// What an actor's log was is remembered for each branch.
+func TestLogOfTheActorGrowsOnSideBranchesToo(t *testing.T) {
+	s := newScene(t)
+	old := s.people[bob].log.Pin()
+	s.add(bob)
+	s.take(s.forge(s.b, groupentry.Remove, dave, 0, nil))
+	one := s.branch()
+	one.put(s.b, group.Add(erin, s.people[erin].root()))
+	one.put(s.a, group.Remove(erin))
+	bad := s.forge(s.b, groupentry.Add, dave, 0, func(e *groupentry.Entry) { e.Seq, e.Head = old.Seq, old.Head })
+	_, err := one.state().Extend([][]byte{bad}, s.logs)
+	wantFault(t, err, fault.Rollback)
+}
+
 // On a side branch the same holds as on the trunk.
 func TestEntriesOnSideBranchesAreChecked(t *testing.T) {
 	s := newScene(t)

@@ -139,7 +139,11 @@ func TestEntriesHaveOneForm(t *testing.T) {
 		wire.LabelDevice, wire.LabelDeviceKey, wire.LabelDeviceLog, wire.LabelRegistration, wire.LabelSession, wire.LabelContent,
 		wire.LabelSessionRequest, wire.LabelKEKGrant, wire.LabelGroupID, wire.LabelMembers,
 	} {
-		f.refuses("typ-of-twin "+twin, fault.Malformed, f.changed(func(p *parts) { p.protected = header(-8, kid, twin) }))
+		b := f.changed(func(p *parts) { p.protected = header(-8, kid, twin) })
+		f.refuses("typ-of-twin "+twin, fault.Malformed, b)
+		if _, err := group.Inspect(b); fault.Of(err) != fault.Malformed {
+			t.Errorf("typ-of-twin %s, inspected: %v", twin, err)
+		}
 	}
 	r := wire.NewReader(f.good)
 	r.Tag("tag")

@@ -44,12 +44,32 @@ func TestSideBranchesAreLimited(t *testing.T) {
 	resolve := must(state.Propose(s.a, s.people[alice].log, start, group.Resolve(hashOf(open[0]))))
 	state = s.learn(s.learn(state, resolve...), idle[0])
 	s.want(state, group.Active, hashOf(resolve[0]))
+	s.wantBranches(state, slices.Repeat([]group.Verdict{group.Refused}, group.MaxBranches)...) // the idle one went first
 	state = s.learn(state, open[group.MaxBranches])
 	if n := len(state.Side()); n != group.MaxBranches {
 		t.Errorf("%d branches are kept", n)
 	}
 	_, err = state.Extend(s.siblings(s.c, 300), s.logs) // not all at once either
 	wantFault(t, err, fault.OverLimit)
+}
+
+// What an open branch carries that does not count goes, and the branch stays.
+func TestOpenBranchesAreKept(t *testing.T) {
+	s := newScene(t)
+	s.add(bob)
+	trunk, other := s.branch(), s.branch()
+	trunk.put(s.a, group.Remove(dave))
+	other.put(s.c, group.Add(erin, s.people[erin].root()))
+	open := other.tip()
+	other.put(s.b, group.Remove(erin))
+	late := s.siblings(s.b, group.MaxBranches)
+	state := trunk.state()
+	s.revoke(s.b)
+	state = s.learn(s.learn(state, other.entries[len(s.entries):]...), late...)
+	s.want(state, group.Frozen, trunk.tip())
+	if _, _, err := state.MembersAt(open); err != nil || len(state.Side()) > group.MaxBranches {
+		t.Errorf("%d entries are kept: %v", len(state.Side()), err)
+	}
 }
 
 // Long side branches are limited, too: by entries.

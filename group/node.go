@@ -77,8 +77,8 @@ func (c *cursor) do(n *node) {
 
 func (c *cursor) undo() {
 	n := c.at
-	for i := len(n.changes) - 1; i >= 0; i-- {
-		c.apply(n.changes[i].reversed())
+	for _, x := range n.changes { // in any order: they are of different members
+		c.apply(x.reversed())
 	}
 	if n.before == nil {
 		delete(c.acted, n.signer.identity)

@@ -153,8 +153,8 @@ func (d *draft) sign(me *device.Keys, e *groupentry.Entry) ([]byte, error) {
 		d.cur.apply(x)
 	}
 	e.Members = d.cur.digest()
-	for i := len(changes) - 1; i >= 0; i-- {
-		d.cur.apply(changes[i].reversed())
+	for _, x := range changes {
+		d.cur.apply(x.reversed())
 	}
 	b, err := me.SignGroupEntry(e)
 	if err != nil {

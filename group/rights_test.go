@@ -2,6 +2,8 @@ package group_test
 
 import (
 	"errors"
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/sottokit/sotto/device"
@@ -260,9 +262,12 @@ func TestOneWrongSignatureSpoilsAll(t *testing.T) {
 		entries[i] = flipped(entries[i], len(entries[i])-1, 1)
 		_, err := group.Verify(s.id, entries[:i+1], s.logs)
 		wantFault(t, err, fault.UntrustedSigner)
+		for j := range entries[i:] { // all that follow are wrong, too
+			entries[i+j] = flipped(s.entries[i+j], len(s.entries[i+j])-1, 1)
+		}
 		state, err := group.Verify(s.id, entries, s.logs)
-		if err == nil || state != nil {
-			t.Errorf("entry %d: accepted", i)
+		if want := fmt.Sprintf("epoch %d:", i); err == nil || state != nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("entry %d: %v", i, err)
 		}
 	}
 }

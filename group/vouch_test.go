@@ -71,7 +71,7 @@ func TestVouchingReachesAsFarAsItsSigner(t *testing.T) {
 	in := top.put(s.b, group.Add(dave, s.people[dave].root()))
 	byDave := top.put(s.d, group.Remove(dave))
 	other.put(s.b, group.Add(erin, s.people[erin].root()))
-	byCarol := must(top.fork(len(top.entries) - 2).propose(s.c, group.Remove(dave)))[0]
+	byCarol := must(top.fork(len(top.entries)-2).propose(s.c, group.Remove(dave)))[0]
 	s.revoke(s.b)
 	entries := top.entries[len(s.entries):]
 	s.want(s.learn(before, entries...), group.Active, out) // he was in before it, and not before the next one

@@ -3,19 +3,13 @@ package main
 import (
 	"context"
 	"crypto/sha256"
-	"errors"
-	"fmt"
-	"path/filepath"
 	"slices"
 	"time"
 
 	"github.com/sottokit/sotto"
 	"github.com/sottokit/sotto/device"
 	"github.com/sottokit/sotto/group"
-	"github.com/sottokit/sotto/mk/lockbox"
 	"github.com/sottokit/sotto/session"
-	"github.com/sottokit/sotto/store"
-	"github.com/sottokit/sotto/store/boltstore"
 )
 
 // network is the server between the people of the demo, and their clock.

@@ -19,7 +19,17 @@ func (w *World) Write() error {
 		return nil
 	}
 	if len(p.sent) > 0 && w.Choose("write it again", 8) == 1 {
-		return p.seal(p.sent[w.Choose("what it writes again", len(p.sent))].text)
+		if again := p.sent[w.Choose("what it writes again", len(p.sent))].text; !again.history {
+			return p.seal(again)
+		}
+		return nil
+	}
+	all, err := p.account.Groups(background())
+	if err != nil {
+		return p.failed("looks for its groups", err)
+	}
+	if len(all) > 0 && w.Choose("in a group", 2) == 1 {
+		return p.say(all[w.Choose("which group", len(all))], w.body())
 	}
 	return p.write(w.userChosen().name, w.body())
 }
@@ -52,6 +62,13 @@ func (w *World) Read() error {
 		if what != 1 {
 			in = append(in, p.fetchKeys(user)...)
 		}
+	}
+	if w.Choose("fetch groups", 3) == 1 {
+		entries, err := p.fetchGroups()
+		if err != nil || !p.on() {
+			return err
+		}
+		in = append(in, entries...)
 	}
 	var some []*item
 	for _, it := range w.Relay.queues[p.id] {
@@ -165,6 +182,9 @@ func (w *World) Devices() error {
 	other := p.user.phones[w.Choose("whom it revokes", len(p.user.phones))]
 	if other.id == p.id {
 		return nil
+	}
+	if err := errors.Join(p.flush(), p.drain()); err != nil || !p.on() { // what the other one did is not to be lost
+		return err
 	}
 	w.Trace("%s revokes %s", p, other)
 	if err := p.account.Revoke(background(), other.id); err != nil {

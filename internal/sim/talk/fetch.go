@@ -66,6 +66,11 @@ func (p *Phone) drain() error {
 			}
 			in = append(append(in, entries...), p.fetchKeys(u.name)...)
 		}
+		entries, err := p.fetchGroups()
+		if err != nil || !p.on() {
+			return err
+		}
+		in = append(in, entries...)
 		items := p.w.Relay.queues[p.id]
 		if len(in)+len(items) == 0 {
 			return nil
@@ -111,6 +116,14 @@ func (p *Phone) take(in [][]byte, items []*item) error {
 		}
 		if events[i].Kind == sotto.KindRestored {
 			maps.Copy(p.retired, open)
+		}
+	}
+	for _, e := range events {
+		for _, n := range e.Needs {
+			if n.GroupOf != nil {
+				p.w.Trace("%s wants a group", p)
+				p.wants[*n.GroupOf] = true
+			}
 		}
 	}
 	return p.carry(events[len(in)-len(items):len(in)], items)
@@ -187,6 +200,9 @@ func (p *Phone) ask() error {
 		return p.failed("asks again", err)
 	}
 	for _, n := range needs {
+		if n.GroupOf != nil {
+			p.wants[*n.GroupOf] = true
+		}
 		if n.Request == nil {
 			continue // logs it fetches anyway
 		}

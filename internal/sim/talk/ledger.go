@@ -29,6 +29,9 @@ type ledger struct {
 type text struct {
 	id           sotto.MessageID
 	user, peer   string
+	room         *room // nil in a conversation of two
+	users        []string
+	history      bool // a session that somebody shared
 	from         device.ID
 	conversation device.Hash
 	kind         string
@@ -44,6 +47,7 @@ type form struct {
 	*text
 	sum     [32]byte
 	session session.Prefix
+	entry   *entry             // of the group that it was sealed in
 	readers map[device.ID]bool // the roster
 	queued  map[device.ID]bool // the relay has taken it for these
 }
@@ -77,9 +81,19 @@ func newLedger() *ledger {
 }
 
 // write notes a message that a phone is about to seal.
-func (l *ledger) write(p *Phone, c *sotto.Conversation, peer string, body []byte) *text {
+func (l *ledger) write(p *Phone, c *sotto.Conversation, body []byte) *text {
 	t := &text{
-		id: sotto.NewMessageID(), user: p.user.name, peer: peer, from: p.id, conversation: c.ID(), kind: "text/plain", body: body,
+		id: sotto.NewMessageID(), user: p.user.name, from: p.id, conversation: c.ID(), kind: "text/plain", body: body,
+		read: map[device.ID]bool{}, lost: map[device.ID]string{},
+	}
+	l.messages = append(l.messages, t)
+	return t
+}
+
+// shared notes a message that a phone seals when it shares a session.
+func (l *ledger) shared(p *Phone) *text {
+	t := &text{
+		user: p.user.name, peer: "somebody", from: p.id, history: true, body: []byte("(shared)"),
 		read: map[device.ID]bool{}, lost: map[device.ID]string{},
 	}
 	l.messages = append(l.messages, t)
@@ -133,7 +147,7 @@ func (l *ledger) handOut(p *Phone, e *sotto.Event) error {
 	switch {
 	case f == nil:
 		return fmt.Errorf("%s hands out a message that nobody wrote", p)
-	case !f.readers[p.id]:
+	case !f.readers[p.id] && !f.sharedWith(p.user.name):
 		return fmt.Errorf("%s reads %s, which was not sealed for it", p, f)
 	case e.Message != f.id || e.User != f.user || e.Device != f.from || e.Conversation != f.conversation ||
 		e.Type != f.kind || !bytes.Equal(e.Body, f.body):

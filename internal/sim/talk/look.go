@@ -1,6 +1,7 @@
 package talk
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -18,7 +19,10 @@ func (p *Phone) look(e *sotto.Event, it *item) error {
 		return p.lookMessage(e, it)
 	case sotto.KindSession:
 		return p.lookSession(e, it)
-	case sotto.KindRestored, sotto.KindOvertaken, sotto.KindDeviceAdded, sotto.KindDeviceRevoked:
+	case sotto.KindHistory:
+		return p.lookHistory(e)
+	case sotto.KindRestored, sotto.KindOvertaken, sotto.KindDeviceAdded, sotto.KindDeviceRevoked, sotto.KindIdentity,
+		sotto.KindMembers, sotto.KindJoined, sotto.KindGroupForked, sotto.KindGroupEnded, sotto.KindDropped:
 		p.unacked = append(p.unacked, *e)
 		return p.lookNotice(e)
 	}
@@ -28,8 +32,14 @@ func (p *Phone) look(e *sotto.Event, it *item) error {
 	if e.Kind == sotto.KindKey && e.Why != fault.UntrustedSigner {
 		p.givenKey[e.ID] = true
 	}
+	if e.Kind == sotto.KindGroup && e.Why != fault.UntrustedSigner && e.Why != fault.UnknownSession && e.Why != fault.TooFarAhead {
+		p.given[e.ID] = true
+	}
 	return p.w.expect(e.Why, map[sotto.Kind][]fault.Code{
 		sotto.KindKey: {fault.Rollback, fault.TooFarAhead, fault.RevokedDevice, fault.UntrustedSigner, fault.SenderReset},
+		sotto.KindGroup: {
+			fault.UntrustedSigner, fault.UnknownSession, fault.TooFarAhead, fault.RevokedDevice, fault.LogFork, fault.Rollback, fault.Expired,
+		},
 		sotto.KindRequest: {
 			fault.UnknownSession, fault.Rollback, fault.TooFarAhead, fault.RevokedDevice, fault.UntrustedSigner, fault.SenderReset,
 		},
@@ -81,6 +91,11 @@ func (p *Phone) lookMessage(e *sotto.Event, it *item) error {
 	case !known && p.revoked[e.Device] > 0:
 		return fmt.Errorf("its sender is known to be revoked")
 	}
+	if f := p.w.ledger.forms[e.ID]; f.room != nil && !known && !maybe {
+		if tip, err := p.tip(f.room); err != nil || tip == nil || tip.above(f.entry) && !tip.has(f.user) {
+			return errors.Join(err, fmt.Errorf("%s takes %s, who is not in %s any more", p, f, f.room))
+		}
+	}
 	p.w.Trace("%s reads %s, again: %v%s", p, p.w.ledger.forms[e.ID], e.Again, held(it))
 	p.note(e)
 	p.unacked = append(p.unacked, *e)
@@ -115,6 +130,13 @@ func (p *Phone) lookRefused(e *sotto.Event, it *item, g *got) error {
 		return nil
 	case e.Why == fault.UnknownSession:
 		return nil
+	case f.room != nil && (e.Why == fault.UntrustedSigner || e.Why == fault.Rollback):
+		tip, err := p.tip(f.room)
+		if err != nil || tip != nil && tip.above(f.entry) && tip.has(f.user) {
+			return errors.Join(err, fmt.Errorf("%s refuses %s, who is in %s: %w", p, f, f.room, e.Why))
+		}
+		f.lose(p.id, "of somebody who is no member any more")
+		return nil
 	}
 	return p.w.expect(e.Why)
 }
@@ -126,10 +148,14 @@ func (p *Phone) lookSession(e *sotto.Event, it *item) error {
 		return nil
 	}
 	p.w.Trace("%s refuses %s: %v", p, it, e.Why)
-	if e.Why == fault.NotForThisDevice && it != nil {
+	if e.Why != fault.TooFarAhead && e.Why != fault.UnknownSession && e.Why != fault.Replayed && it != nil {
 		if id, err := session.EnvelopeID(it.data); err == nil {
 			delete(p.w.ledger.brought, bringing{id.Prefix(), p.id})
 		}
 	}
-	return p.w.expect(e.Why, fault.Replayed, fault.TooFarAhead, fault.NotForThisDevice)
+	codes := []fault.Code{fault.Replayed, fault.TooFarAhead, fault.NotForThisDevice}
+	if p.w.room(e.Conversation) != nil {
+		codes = append(codes, fault.UnknownSession, fault.Expired, fault.UntrustedSigner, fault.Rollback)
+	}
+	return p.w.expect(e.Why, codes...)
 }

@@ -24,6 +24,7 @@ type memory struct {
 	ackedAt  int                     // of that
 	revoked  map[device.ID]int       // devices that it knows to be revoked
 	retired  map[session.Prefix]bool // sessions that were open when it noticed that it was put back
+	shares   bool                    // it has shared history, which Upkeep may seal again
 	behind   bool                    // the server shows a newer messaging key than the store had when it was put back
 }
 
@@ -178,7 +179,7 @@ func (p *Phone) reread() error {
 func (p *Phone) rereadOne(e *sotto.Event) error {
 	g, known := p.got[e.ID]
 	_, maybe := p.maybe[e.ID]
-	notice := e.Kind != sotto.KindMessage
+	notice := e.Kind != sotto.KindMessage && e.Kind != sotto.KindHistory
 	anew := notice && p.doubtful > 0 // the same may have happened once more
 	switch {
 	case !e.Again:
@@ -194,6 +195,9 @@ func (p *Phone) rereadOne(e *sotto.Event) error {
 		return p.lookNotice(e)
 	}
 	p.note(e)
+	if e.Kind == sotto.KindHistory {
+		return nil
+	}
 	return p.w.ledger.handOut(p, e)
 }
 

@@ -26,11 +26,31 @@ func (p *Phone) recognize() error {
 		return nil
 	}
 	for _, s := range slices.Clone(p.sent) {
-		if len(s.left) == 0 && !s.loose || s.after > 0 {
+		if len(s.left) == 0 && !s.loose || s.after > 0 || s.history {
 			continue
 		}
 		if err := p.recognizeAs(s, unknown); err != nil || !p.on() {
 			return err
+		}
+	}
+	return p.recognizeShared(parcels)
+}
+
+// recognizeShared takes what is left for sessions that were shared, now or sealed again.
+func (p *Phone) recognizeShared(parcels []sotto.Parcel) error {
+	waits := map[[32]byte]bool{}
+	for i, m := range parcels {
+		waits[m.ID] = true
+		if m.Kind != sotto.ParcelMessage || p.w.ledger.forms[m.ID] != nil || !p.shares {
+			continue
+		}
+		if err := p.noteShared(&parcels[i]); err != nil {
+			return err
+		}
+	}
+	for _, s := range p.sent {
+		if s.history && !waits[s.form.sum] {
+			s.form.vanish("sealed again")
 		}
 	}
 	return nil
@@ -38,17 +58,17 @@ func (p *Phone) recognize() error {
 
 // recognizeAs asks for a message again, whose form may be among the unknown.
 func (p *Phone) recognizeAs(s *sent, unknown map[[32]byte]*sotto.Parcel) error {
-	c, err := p.conversation(s.peer)
+	c, err := p.place(s.text)
 	if c == nil || err != nil {
 		return err
 	}
-	readers, err := p.readers(c)
+	readers, err := p.readers(c, s.text)
 	if err != nil || !p.on() {
 		return err
 	}
 	parcels, err := c.Seal(background(), s.id, s.kind, s.body)
 	if err != nil {
-		return p.refused("seal again", err, p.w.mayRefuse(silent...)...)
+		return p.refused("seal again", err, p.w.mayRefuse(p.silent(s.text)...)...)
 	}
 	if len(parcels) == 0 {
 		return nil
@@ -189,10 +209,16 @@ func (p *Phone) upkeep() error {
 // sessionsOf are the open sessions of a report, and when they were opened.
 func sessionsOf(r *sotto.Report) map[string]time.Time {
 	open := map[string]time.Time{}
-	for _, c := range r.Contacts {
-		for _, s := range c.Sessions {
+	note := func(sessions []sotto.SessionReport) {
+		for _, s := range sessions {
 			open[s.ID] = s.Opened
 		}
+	}
+	for _, c := range r.Contacts {
+		note(c.Sessions)
+	}
+	for _, g := range r.Groups {
+		note(g.Sessions)
 	}
 	return open
 }

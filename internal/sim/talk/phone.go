@@ -29,9 +29,11 @@ type Phone struct {
 	memory
 
 	// What is gone when it is off.
-	account  *sotto.Account    // nil when it is off
-	unacked  []sotto.Event     // handed out, and not acknowledged
-	givenKey map[[32]byte]bool // device-keys that were fetched since the start
+	account  *sotto.Account       // nil when it is off
+	unacked  []sotto.Event        // handed out, and not acknowledged
+	givenKey map[[32]byte]bool    // device-keys that were fetched since the start
+	given    map[[32]byte]bool    // and entries of groups
+	wants    map[device.Hash]bool // groups that something needs
 }
 
 // String is the name of the phone.
@@ -104,7 +106,7 @@ func (w *World) join(by *Phone) error {
 
 // run turns the phone on.
 func (p *Phone) run(a *sotto.Account) error {
-	p.account, p.givenKey = a, map[[32]byte]bool{}
+	p.account, p.givenKey, p.given, p.wants = a, map[[32]byte]bool{}, map[[32]byte]bool{}, map[device.Hash]bool{}
 	if err := p.reread(); err != nil {
 		return p.failed("reads what it had not acknowledged", err)
 	}
@@ -126,7 +128,7 @@ func (p *Phone) on() bool { return p.account != nil }
 
 // off turns the phone off as it is. What is in memory is gone.
 func (p *Phone) off() {
-	p.account, p.unacked, p.givenKey = nil, nil, nil
+	p.account, p.unacked, p.givenKey, p.given, p.wants = nil, nil, nil, nil, nil
 }
 
 // Start turns the phone on if it is off.

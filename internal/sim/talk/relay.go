@@ -54,6 +54,8 @@ func (r *Relay) take(p *Phone, m *sotto.Parcel, to []device.ID) (bool, error) {
 		return true, nil
 	case sotto.ParcelKey:
 		return r.w.Server.Publish(p.user.name, p.id, m.Data), nil
+	case sotto.ParcelGroup:
+		return r.takeEntry(p, m.Data)
 	case sotto.ParcelEnvelope:
 		return true, r.takeEnvelope(p, m, to)
 	}
@@ -66,7 +68,10 @@ func (r *Relay) take(p *Phone, m *sotto.Parcel, to []device.ID) (bool, error) {
 			return false, fmt.Errorf("%s sends %s to a device that is no reader", p, f)
 		}
 		f.queued[id] = true
-		r.put(id, &item{what: f.String(), data: m.Data, users: members(f.user, f.peer), form: f})
+		r.put(id, &item{what: f.String(), data: m.Data, users: f.users, form: f})
+	}
+	if f.room != nil {
+		f.room.said = append(f.room.said, &item{what: f.String() + " from before", data: m.Data, users: f.users, form: f})
 	}
 	return true, nil
 }

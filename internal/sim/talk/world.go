@@ -27,6 +27,7 @@ type World struct {
 	now    time.Time
 	policy session.Policy
 	users  []*user
+	rooms  []*room
 	bought int
 	lied   bool          // somebody was told what is not so
 	hasty  time.Duration // that passed since everybody on line last got everything

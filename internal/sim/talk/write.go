@@ -24,13 +24,38 @@ func (p *Phone) conversation(user string) (*sotto.Conversation, error) {
 	return nil, p.refused("talk to "+user, err, fault.UntrustedSigner, fault.Misuse)
 }
 
+// place is where a message belongs, nil while that is nothing that this phone knows.
+func (p *Phone) place(t *text) (*sotto.Conversation, error) {
+	if t.room == nil {
+		return p.conversation(t.peer)
+	}
+	g, err := p.account.Group(background(), t.room.id)
+	if err != nil {
+		return nil, p.refused("talk in "+t.room.String(), err, fault.UnknownSession)
+	}
+	return g.Conversation, nil
+}
+
 // write seals a new message.
 func (p *Phone) write(peer string, body []byte) error {
 	c, err := p.conversation(peer)
 	if c == nil || err != nil {
 		return err
 	}
-	return p.seal(p.w.ledger.write(p, c, peer, body))
+	t := p.w.ledger.write(p, c, body)
+	t.peer, t.users = peer, members(p.user.name, peer)
+	return p.seal(t)
+}
+
+// say seals a new message in a group.
+func (p *Phone) say(g *sotto.Group, body []byte) error {
+	r := p.w.room(g.ID())
+	if r == nil {
+		return nil // nothing of it has left the phone
+	}
+	t := p.w.ledger.write(p, g.Conversation, body)
+	t.peer, t.room = r.String(), r
+	return p.seal(t)
 }
 
 // seal seals a message, or asks for it again.
@@ -39,11 +64,11 @@ func (p *Phone) seal(t *text) error {
 		p.unsure = append(p.unsure, t)
 		return nil
 	}
-	c, err := p.conversation(t.peer)
+	c, err := p.place(t)
 	if c == nil || err != nil {
 		return err
 	}
-	readers, err := p.readers(c)
+	readers, err := p.readers(c, t)
 	if readers == nil || err != nil {
 		return err
 	}
@@ -53,7 +78,7 @@ func (p *Phone) seal(t *text) error {
 		p.unsure = append(p.unsure, t)
 		return p.failed("seals", err)
 	case err != nil:
-		return p.refused("seal", err, p.w.mayRefuse(silent...)...)
+		return p.refused("seal", err, p.w.mayRefuse(p.silent(t)...)...)
 	}
 	return p.sealed(t, parcels, readers)
 }
@@ -62,25 +87,72 @@ func (p *Phone) seal(t *text) error {
 // that knows more of a log than the phone does.
 var silent = []fault.Code{fault.RevokedDevice, fault.Misuse, fault.TooFarAhead}
 
+// silent are those reasons for a message: in a group it may be frozen, ended, or one that the user is no member of.
+func (p *Phone) silent(t *text) []fault.Code {
+	if t.room == nil {
+		return silent
+	}
+	return append([]fault.Code{fault.LogFork, fault.Expired, fault.UntrustedSigner}, silent...)
+}
+
 // mayRefuse are the expected reasons, and what a lying server brings about.
 func (w *World) mayRefuse(codes ...fault.Code) []fault.Code {
 	if w.lied {
-		codes = append(codes, fault.LogFork)
+		codes = append(append([]fault.Code{fault.LogFork}, doubts...), codes...)
 	}
 	return codes
 }
 
 // readers are the devices that read a message which is sealed now, nil when none can be.
-func (p *Phone) readers(c *sotto.Conversation) (map[device.ID]bool, error) {
+func (p *Phone) readers(c *sotto.Conversation, t *text) (map[device.ID]bool, error) {
 	members, err := c.Devices(background())
 	if err != nil {
-		return nil, p.refused("ask who reads", err, p.w.mayRefuse(silent...)...)
+		return nil, p.refused("ask who reads", err, p.w.mayRefuse(p.silent(t)...)...)
 	}
 	readers := map[device.ID]bool{}
+	var users []string
 	for _, m := range members {
 		readers[m.Device] = true
+		users = append(users, m.User)
+		if m.Left != 0 {
+			p.w.Trace("%s leaves %s out: %v", p, m.User, m.Left)
+		}
+	}
+	if t.room == nil {
+		return readers, nil
+	}
+	tip, err := p.tip(t.room)
+	if tip == nil || err != nil {
+		return nil, err
+	}
+	for _, user := range users {
+		if !tip.has(user) {
+			return nil, fmt.Errorf("%s seals for %s, who is not in %s", p, user, t.room)
+		}
+	}
+	slices.Sort(users)
+	t.users = slices.Compact(users)
+	if len(t.users) != len(tip.roles) {
+		return nil, fmt.Errorf("%s seals for %v, and in %s are %v", p, t.users, t.room, tip.roles)
 	}
 	return readers, nil
+}
+
+// tip is the newest entry of a group that counts for the phone.
+func (p *Phone) tip(r *room) (*entry, error) {
+	g, err := p.account.Group(background(), r.id)
+	if err != nil {
+		return nil, p.refused("know "+r.String(), err, fault.UnknownSession)
+	}
+	s, err := g.State(background())
+	if err != nil {
+		return nil, p.failed("looks at "+r.String(), err)
+	}
+	e := r.entry(s.Tip)
+	if e == nil {
+		return nil, fmt.Errorf("%s holds an entry of %s that nobody brought", p, r)
+	}
+	return e, nil
 }
 
 // last is what this phone sealed last of a message.
@@ -131,16 +203,19 @@ func (p *Phone) noteForm(t *text, m *sotto.Parcel, readers map[device.ID]bool) e
 		if f, err = p.w.ledger.seal(t, m.Data, readers); err != nil {
 			return fmt.Errorf("%s seals %s: %w", p, t, err)
 		}
+		if t.room != nil {
+			if f.entry, err = p.tip(t.room); f.entry == nil {
+				return errors.Join(err, fmt.Errorf("%s seals %s in a group that it does not know", p, t))
+			}
+		}
 	}
 	if p.retired[f.session] {
 		return fmt.Errorf("%s seals %s on a session from before it was put back", p, t)
 	}
-	left := map[device.ID]bool{}
 	for _, id := range m.To {
 		if id == p.id || !readers[id] {
 			return fmt.Errorf("%s seals %s for device %s, which is no reader", p, t, id)
 		}
-		left[id] = true
 	}
 	first := p.last(t) == nil
 	if first && len(m.To) != len(readers)-1 {
@@ -154,8 +229,17 @@ func (p *Phone) noteForm(t *text, m *sotto.Parcel, readers map[device.ID]bool) e
 		}
 	}
 	p.w.Trace("%s seals %s on session %s for %d devices%s", p, t, f.session, len(m.To), p.w.renewed(f))
-	p.sent = append(p.sent, &sent{text: t, form: f, at: p.generation(), left: left})
+	p.sent = append(p.sent, &sent{text: t, form: f, at: p.generation(), left: leftOf(m)})
 	return nil
+}
+
+// leftOf are those who have not got a message yet.
+func leftOf(m *sotto.Parcel) map[device.ID]bool {
+	left := map[device.ID]bool{}
+	for _, id := range m.To {
+		left[id] = true
+	}
+	return left
 }
 
 // renewed says why a session took the place of another one, if that is plain to see from outside.

@@ -1,0 +1,104 @@
+package talk
+
+import (
+	"github.com/sottokit/sotto"
+	"github.com/sottokit/sotto/fault"
+	"github.com/sottokit/sotto/group"
+)
+
+// maxRooms bounds the groups of a world.
+const maxRooms = 2
+
+// Manage lets a phone make a group, or change one that it is in, whether it may or not.
+func (w *World) Manage() error {
+	p := w.phoneChosen()
+	if !p.on() {
+		return nil
+	}
+	all, err := p.account.Groups(background())
+	if err != nil {
+		return p.failed("looks for its groups", err)
+	}
+	if n := w.Choose("which group", len(all)+1); n < len(all) {
+		return p.change(all[n])
+	}
+	if len(w.rooms) >= maxRooms {
+		return nil
+	}
+	return p.createGroup()
+}
+
+// createGroup makes a group of some users.
+func (p *Phone) createGroup() error {
+	var members []*sotto.Contact
+	for _, u := range p.w.users {
+		if u == p.user || p.w.Choose("take "+u.name+" in", 3) == 0 {
+			continue
+		}
+		c, err := p.account.Contact(background(), u.name)
+		if err != nil {
+			return p.refused("find "+u.name, err, fault.UntrustedSigner)
+		}
+		members = append(members, c)
+	}
+	p.w.Trace("%s makes a group of %d others", p, len(members))
+	if _, err := p.account.CreateGroup(background(), members...); err != nil {
+		return p.refused("make a group", err, p.w.mayRefuse(silent...)...)
+	}
+	return nil
+}
+
+// change lets a phone change a group, or end a fork if there is one.
+func (p *Phone) change(g *sotto.Group) error {
+	w := p.w
+	s, err := g.State(background())
+	if err != nil {
+		return p.failed("looks at a group", err)
+	}
+	if s.Status == group.Frozen {
+		return p.resolve(g, s, group.Open)
+	}
+	user := w.userChosen().name
+	what := w.Choose("change", 8)
+	switch what {
+	case 0:
+		err = g.Remove(background(), user)
+	case 1:
+		err = g.Leave(background())
+	case 2:
+		err = g.SetRole(background(), user, group.Role(w.Choose("role", 2)))
+	case 3:
+		err = g.Transfer(background(), user)
+	default:
+		var c *sotto.Contact
+		if c, err = p.account.Contact(background(), user); err == nil {
+			err = g.Add(background(), c)
+		}
+	}
+	if err != nil {
+		return p.refused("change a group", err, w.mayRefuse(managing...)...)
+	}
+	w.Trace("%s signs a change of %s: %d of %s", p, w.room(g.ID()), what, user)
+	return nil
+}
+
+// managing are the reasons why somebody may not change a group, or the group of that be changed.
+var managing = append([]fault.Code{fault.LogFork, fault.Expired, fault.UntrustedSigner, fault.Rollback}, silent...)
+
+// resolve lets a phone decide against the branches of a verdict, one of them for all.
+func (p *Phone) resolve(g *sotto.Group, s *sotto.GroupState, v group.Verdict) error {
+	for _, b := range s.Branches {
+		if b.Verdict != v {
+			continue
+		}
+		err := g.Resolve(background(), b.First)
+		if err == nil {
+			p.w.Trace("%s resolves %s", p, p.w.room(g.ID()))
+			return nil
+		}
+		if err := p.refused("resolve", err, p.w.mayRefuse(managing...)...); err != nil || !p.on() {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,115 @@
+package talk
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/sottokit/sotto"
+	"github.com/sottokit/sotto/device"
+	"github.com/sottokit/sotto/fault"
+	"github.com/sottokit/sotto/session"
+)
+
+// What a member lets another one read of what was said before.
+
+// Share lets a phone share the history of a group with somebody.
+func (w *World) Share() error {
+	p := w.phoneChosen()
+	if !p.on() {
+		return nil
+	}
+	all, err := p.account.Groups(background())
+	if err != nil || len(all) == 0 {
+		return p.failedIf("looks for its groups", err)
+	}
+	g, user := all[w.Choose("which group", len(all))], w.userChosen().name
+	r := w.room(g.ID())
+	if r == nil || user == p.user.name {
+		return nil
+	}
+	if err := p.recognize(); err != nil || !p.on() {
+		return err
+	}
+	c, err := p.account.Contact(background(), user)
+	if err != nil {
+		return p.refused("find "+user, err, fault.UntrustedSigner)
+	}
+	s := share{user: user, sessions: map[session.Prefix]bool{}}
+	for id, use := range w.ledger.sessions {
+		if use.conversation == r.id {
+			s.sessions[id] = true
+		}
+	}
+	r.shares = append(r.shares, s)
+	p.shares = true
+	n, err := g.ShareHistory(background(), c)
+	if err != nil {
+		return p.refused("share history", err, w.mayRefuse(append(slices.Clone(managing), fault.UnknownSession)...)...)
+	}
+	w.Trace("%s shares %d sessions of %s with %s", p, n, r, user)
+	return p.recognize()
+}
+
+// failedIf is failed for an error that may be nil.
+func (p *Phone) failedIf(what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return p.failed(what, err)
+}
+
+// noteShared notes the message of an account that nobody wrote by hand: a shared session.
+func (p *Phone) noteShared(m *sotto.Parcel) error {
+	w := p.w
+	t := w.ledger.shared(p)
+	readers := map[device.ID]bool{p.id: true}
+	for _, id := range m.To {
+		readers[id] = true
+		t.users = append(t.users, w.Relay.userOf(id))
+	}
+	f, err := w.ledger.seal(t, m.Data, readers)
+	if err != nil {
+		return fmt.Errorf("%s shares: %w", p, err)
+	}
+	w.renewed(f)
+	p.sent = append(p.sent, &sent{text: t, form: f, at: p.generation(), left: leftOf(m)})
+	return nil
+}
+
+// sharedWith reports whether somebody has shared the session of a message with a user.
+func (f *form) sharedWith(user string) bool {
+	return f.room != nil && slices.ContainsFunc(f.room.shares, func(s share) bool { return s.user == user && s.sessions[f.session] })
+}
+
+// lookHistory judges a session that a member shared. What was said on it is brought once more.
+func (p *Phone) lookHistory(e *sotto.Event) error {
+	f := p.w.ledger.forms[e.ID]
+	switch {
+	case f == nil || !f.history:
+		return fmt.Errorf("nobody shared it")
+	case !f.readers[p.id]:
+		return fmt.Errorf("it was not for %s", p)
+	case e.Why == fault.UnknownSession || e.Why == fault.TooFarAhead:
+		return nil // it waits
+	case e.Why != 0:
+		p.w.Trace("%s refuses history of %q: %v", p, e.User, e.Why)
+		f.lose(p.id, "history that was refused")
+		return p.w.expect(e.Why, fault.UntrustedSigner, fault.Replayed, fault.Expired, fault.Rollback, fault.RevokedDevice)
+	case e.Body != nil || e.User != f.user || e.Device != f.from:
+		return fmt.Errorf("it is not what was shared: %+v", e)
+	}
+	g, known := p.got[e.ID]
+	if known && g.acked > 0 {
+		return fmt.Errorf("it was acknowledged")
+	}
+	f.read[p.id] = true
+	p.w.Trace("%s gets history of %q", p, e.User)
+	p.note(e)
+	p.unacked = append(p.unacked, *e)
+	if r := p.w.room(e.Conversation); r != nil && !known {
+		for _, it := range r.said[max(0, len(r.said)-maxOld):] {
+			p.w.Relay.queues[p.id] = append(p.w.Relay.queues[p.id], it)
+		}
+	}
+	return nil
+}
