@@ -17,7 +17,9 @@ import (
 const MaxInput = 16 << 20
 
 // Receive takes anything that the network brought, in any order and any number of times: log entries one by one, device-keys,
-// envelopes, messages and key requests. It is one commit for all of it. Signatures are checked before, on all cores.
+// entries of groups, envelopes, messages and key requests. It is one commit for all of it; what waited for a group that it
+// made known, and sessions that are due in groups after it, are commits of their own. Signatures are checked before, on all
+// cores.
 //
 // The first events are one for each input, in order; then come those of inputs that were held and can be used now, and
 // notices of what followed, a device that was added for example. What cannot be used is an event with its reason and disturbs no other. What

@@ -165,22 +165,19 @@ func (r *groupRun) learn(log, n int) (err error) {
 // check does a step and compares what comes of it. A refusal leaves the state as it was.
 func (r *groupRun) check(s *groupStep) error {
 	err := r.step(s)
+	if s.Fault != "" {
+		_, err = refusedAs(s.Fault, err)
+	}
+	question := s.Do == "members_at" || s.Do == "propose"
 	switch {
-	case s.Fault != "":
-		if _, err := refusedAs(s.Fault, err); err != nil || s.After == nil {
-			return err
-		}
 	case err != nil:
 		return err
-	case s.After == nil && s.Do != "members_at" && s.Do != "propose":
+	case question || r.state == nil:
+		return same("whether there is a state to compare with", s.After != nil, false)
+	case s.After == nil:
 		return errors.New("no state to compare with")
 	}
-	if s.After != nil {
-		if err := r.same(r.state, s.After); err != nil {
-			return err
-		}
-	}
-	return r.resumes()
+	return errors.Join(r.same(r.state, s.After), r.resumes())
 }
 
 func (r *groupRun) step(s *groupStep) error {

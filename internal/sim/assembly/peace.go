@@ -107,7 +107,7 @@ func (w *World) Peace() error {
 		if w.agreed() {
 			return nil
 		}
-		acted, err := w.decide(i%2 == 1)
+		acted, err := w.decide(i%2 == 0)
 		if err != nil {
 			return err
 		}
@@ -164,7 +164,7 @@ func (w *World) decide(accept bool) (bool, error) {
 		}
 		var change []group.Change
 		for _, b := range d.state.Branches() {
-			if last := w.byHash[b.Last]; accept && b.Verdict == group.Idle && last.above(d.tip()) && last.has(d.user) {
+			if last := w.byHash[b.Last]; accept && b.Verdict == group.Idle && last.above(d.tip()) && last.has(d.user) && w.followed(b.First) {
 				w.Trace("%s accepts %s", d, b.Last.String()[:6])
 				return true, w.tell(d, &fact{by: d, names: last, half: d.half})
 			}
@@ -194,6 +194,11 @@ func (w *World) decide(accept bool) (bool, error) {
 		}
 	}
 	return false, nil
+}
+
+// followed reports whether an entry counts for somebody who is in.
+func (w *World) followed(h device.Hash) bool {
+	return slices.ContainsFunc(w.honest(), func(d *Device) bool { return d.member() && d.tip().above(w.byHash[h]) })
 }
 
 // deadlock is when no owner can decide: his devices are all with thieves or revoked, his account was made anew, or he would

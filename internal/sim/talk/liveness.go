@@ -2,6 +2,7 @@ package talk
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/sottokit/sotto/device"
 	"github.com/sottokit/sotto/session"
@@ -43,6 +44,9 @@ func (w *World) talk() (map[device.Hash]map[session.Prefix]bool, error) {
 		if err := w.checkArrived(t); err != nil {
 			return nil, err
 		}
+		if t.room != nil && t.room.lost {
+			continue
+		}
 		if used[t.conversation] == nil {
 			used[t.conversation] = map[session.Prefix]bool{}
 		}
@@ -70,15 +74,18 @@ func (w *World) writeToAll(p *Phone) error {
 			return fmt.Errorf("%s cannot write to %s", p, u.name)
 		}
 	}
-	return nil
+	return p.sayAll()
 }
 
 // checkArrived asks whether everybody read a message.
 func (w *World) checkArrived(t *text) error {
+	if t.room != nil && (t.room.lost || !t.room.newest.has(t.user)) || slices.ContainsFunc(t.users, w.frozen) {
+		return nil
+	}
 	if len(t.forms) == 0 && !t.alone {
 		return fmt.Errorf("%s was not sealed", t)
 	}
-	for _, user := range members(t.user, t.peer) {
+	for _, user := range t.users {
 		for _, d := range w.Server.Log(user).Active() {
 			if id := d.ID(); id != t.from && !t.read[id] {
 				return fmt.Errorf("%s did not read %s in peace", w.phoneOf(id), t)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/sottokit/sotto"
 	"github.com/sottokit/sotto/device"
 	"github.com/sottokit/sotto/internal/sim"
 	"github.com/sottokit/sotto/session"
@@ -29,7 +30,7 @@ func (w *World) Peace() error {
 	if err != nil {
 		return err
 	}
-	if err := w.settle(); err != nil {
+	if err := errors.Join(w.each((*Phone).acknowledge), w.unite()); err != nil {
 		return err
 	}
 	if err := w.checkQuiet(); err != nil {
@@ -71,7 +72,7 @@ func (w *World) settle() error {
 	var noise error
 	for i := range maxRounds {
 		err := w.each(func(p *Phone) error {
-			return errors.Join(p.flush(), p.drain(), p.upkeep(), p.flush())
+			return errors.Join(p.flush(), p.drain(), p.acknowledge(), p.upkeep(), p.flush())
 		})
 		if err == nil && i%2 == 0 {
 			err = w.each((*Phone).ask)
@@ -125,6 +126,9 @@ func (w *World) checkQuiet() error {
 			return err
 		}
 		for _, m := range parcels {
+			if m.Kind == sotto.ParcelGroup {
+				continue // what waits for a group that stays apart: see united
+			}
 			return fmt.Errorf("%s still has a parcel: %s", p, m.Kind)
 		}
 		r, err := p.account.Report(background())
@@ -148,15 +152,16 @@ func (w *World) frozen(user string) bool { return w.Server.Split(user) }
 // checkOwed asks whether everybody has what was written to him.
 func (w *World) checkOwed(open map[string]bool) error {
 	for _, t := range w.ledger.messages {
-		if w.frozen(t.user) || w.frozen(t.peer) || !w.active(t.user, t.from) {
+		if slices.ContainsFunc(t.users, w.frozen) || !w.active(t.user, t.from) || t.room != nil && t.room.lost {
 			continue
 		}
 		for _, f := range t.forms {
 			for to := range f.readers {
-				if to == t.from || t.read[to] || t.lost[to] != "" || !w.active(w.Relay.userOf(to), to) {
+				if to == t.from || t.read[to] || t.lost[to] != "" || !w.active(w.Relay.userOf(to), to) || !f.owed(w.Relay.userOf(to)) {
 					continue
 				}
-				if !w.ledger.has(f.session, to) && !open[f.session.String()] {
+				over := t.room != nil && f.entry != t.room.newest // sessions of earlier epochs do not live for long
+				if !w.ledger.has(f.session, to) && (over || !open[f.session.String()]) {
 					w.Trace("nobody has session %s any more", f.session)
 					continue
 				}
@@ -165,6 +170,15 @@ func (w *World) checkOwed(open map[string]bool) error {
 		}
 	}
 	return nil
+}
+
+// owed reports whether a user should have a message: in a group, while writer and reader stay in it. A session that is shared
+// is for who has the group.
+func (f *form) owed(user string) bool {
+	if f.room == nil {
+		return !f.history
+	}
+	return f.room.steady(f.user, f.entry) && f.room.steady(user, f.entry)
 }
 
 func (w *World) phoneOf(id device.ID) *Phone {

@@ -68,6 +68,9 @@ func (p *Phone) collect() error {
 	return nil
 }
 
+// Acknowledge lets the person with a phone go on with whom it knows.
+func (w *World) Acknowledge() error { return w.phoneChosen().acknowledge() }
+
 // acknowledge lets people go on with whom they know.
 func (p *Phone) acknowledge() error {
 	if !p.on() {
@@ -86,7 +89,7 @@ func (p *Phone) acknowledge() error {
 			continue
 		}
 		p.w.Trace("%s acknowledges %s", p, c.User())
-		_, err = c.Acknowledge(background(), s.Pin)
+		_, err = c.Acknowledge(background(), s, s.Pin)
 		if err := p.judged("acknowledge "+c.User(), err); err != nil || !p.on() {
 			return err
 		}

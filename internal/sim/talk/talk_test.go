@@ -73,7 +73,7 @@ func check(t *testing.T, happen func(w *talk.World) map[string]func() error) {
 func everyday(w *talk.World) map[string]func() error {
 	return map[string]func() error{
 		"write": w.Write, "write more": w.Write, "flush": w.Flush, "flush more": w.Flush, "read": w.Read, "read more": w.Read,
-		"sync": w.Sync, "upkeep": w.Upkeep, "wait": w.Wait, "devices": w.Devices, "mix": w.Relay.Mix,
+		"sync": w.Sync, "upkeep": w.Upkeep, "wait": w.Wait, "devices": w.Devices, "mix": w.Relay.Mix, "manage": w.Manage, "manage more": w.Manage, "share": w.Share,
 	}
 }
 
@@ -99,7 +99,7 @@ func TestLyingServerMovesNobody(t *testing.T) {
 	check(t, func(w *talk.World) map[string]func() error {
 		w.Lie()
 		actions := everyday(w)
-		actions["break"] = w.Break
+		actions["break"], actions["compare"], actions["acknowledge"] = w.Break, w.Compare, w.Acknowledge
 		return actions
 	})
 }
@@ -117,10 +117,12 @@ func TestEverythingHappensNowAndThen(t *testing.T) {
 		"is used up": true, "is too old": true, "nobody has session": true,
 	}
 	random := rand.New(rand.NewPCG(1, 2))
+	var trace []string
 	f := sim.Fate{
 		Choose: func(_ string, n int) int { return random.IntN(n) },
 		Trace: func(format string, args ...any) {
 			line := fmt.Sprintf(format, args...)
+			trace = append(trace, line)
 			for what := range missing {
 				if strings.Contains(line, what) {
 					delete(missing, what)
@@ -129,6 +131,7 @@ func TestEverythingHappensNowAndThen(t *testing.T) {
 		},
 	}
 	for world := range 100 {
+		trace = nil
 		cryptotest.SetGlobalRandom(t, uint64(world))
 		w, err := talk.New(f, session.Policy{MaxMessages: 6, MaxAge: 24 * time.Hour}, "alice", "bob")
 		if err != nil {
@@ -139,14 +142,16 @@ func TestEverythingHappensNowAndThen(t *testing.T) {
 		names := slices.Sorted(maps.Keys(actions))
 		if world%4 == 3 {
 			w.Lie()
+			actions["compare"], actions["acknowledge"] = w.Compare, w.Acknowledge
+			names = slices.Sorted(maps.Keys(actions))
 		}
 		for range life {
 			if err := actions[names[random.IntN(len(names))]](); err != nil {
-				t.Fatalf("world %d: %v", world, err)
+				t.Fatalf("%s\nworld %d: %v", strings.Join(trace, "\n"), world, err)
 			}
 		}
 		if err := w.Peace(); err != nil {
-			t.Fatalf("world %d: %v", world, err)
+			t.Fatalf("%s\nworld %d: %v", strings.Join(trace, "\n"), world, err)
 		}
 		if len(missing) == 0 {
 			return
