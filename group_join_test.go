@@ -210,3 +210,57 @@ func TestPeekJoinsNothing(t *testing.T) {
 	}
 	only(t, receive(t, bob, in...), "welcome")
 }
+
+// What an identity of before signed in a group is held against its log, which is asked for; nothing is sealed to it.
+func TestANewcomerAsksForTheLogOfAFormerIdentity(t *testing.T) {
+	bob := sottotest.NewNetwork(t).Create("bob")
+	alice, old, again := newPerson(t, "alice", nil), newPerson(t, "carol", nil), newPerson(t, "carol", nil)
+	trustAll(t, bob, alice, again)
+	c := newCircle(t, alice, old)
+	c.know(bob)
+	c.add("alice", "carol")
+	c.put("alice", group.SetRole("carol", group.RoleAdmin))
+	c.persons["dave"] = newPerson(t, "dave", nil)
+	c.add("carol", "dave")
+	c.put("carol", group.Remove("dave"))
+	c.add("alice", "bob")
+	s, envelope := c.atTip("alice")
+	in := append([][]byte{envelope, c.says("alice", s, "welcome")}, c.chain...)
+	e := receive(t, bob, in...)[0]
+	wantWhy(t, e, fault.TooFarAhead)
+	if len(e.Needs) != 1 || e.Needs[0].LogOf != "carol" || e.Needs[0].Root == nil || *e.Needs[0].Root != old.log.Pin().Root {
+		t.Fatalf("needs %+v", e.Needs)
+	}
+	wantFault(t, bob.Former(background, "carol", again.entries), fault.Misuse)
+	ok(t, bob.Former(background, "carol", old.entries))
+	only(t, receive(t, bob), "welcome")
+	wantIn(t, bob, c)
+	for _, m := range must(groupOf(t, bob, c).Devices(background)) {
+		if m.User == "carol" && m.Left != fault.IdentityChanged {
+			t.Errorf("device %+v", m)
+		}
+	}
+	sealsIn(t, bob, c, "without carol")
+	sealText(t, bob, "carol", "to the one who is pinned")
+}
+
+// Needs lists the chain of every group that a session waits for.
+func TestNeedsListsTheChainOfEveryGroup(t *testing.T) {
+	bob, c := invited(t)
+	other := newCircle(t, c.persons["alice"], c.persons["carol"])
+	other.know(bob)
+	other.add("alice", "carol", "bob")
+	_, first := c.atTip("alice")
+	_, second := other.atTip("alice")
+	receive(t, bob, first, second)
+	bob.Restart()
+	missing := map[string]bool{string(c.id[:]): true, string(other.id[:]): true}
+	for _, n := range must(bob.Needs(background)) {
+		if n.GroupOf != nil {
+			delete(missing, string(n.GroupOf[:]))
+		}
+	}
+	if len(missing) != 0 {
+		t.Errorf("%d chains are not asked for", len(missing))
+	}
+}

@@ -70,7 +70,7 @@ func (v *view) shareable(id device.Hash, with *directory.User) ([][]byte, error)
 	if err != nil {
 		return nil, err
 	}
-	if err := v.isMember(id, g.State.Epoch(), g.State.Tip(), with.Name, with.Root()); err != nil {
+	if err := v.isMember(id, g.State.Tip(), with.Name, with.Root()); err != nil {
 		return nil, err
 	}
 	open, err := session.List(v.tx, id)
@@ -121,7 +121,7 @@ func (v *view) takeShared(in *input, o *session.Opened) (session.Prefix, error) 
 		if err != nil || u == nil {
 			return session.Prefix{}, errors.Join(err, errStale)
 		}
-		if err := v.isMember(id, g.State.Epoch(), g.State.Tip(), who, u.Root()); err != nil {
+		if err := v.isMember(id, g.State.Tip(), who, u.Root()); err != nil {
 			return session.Prefix{}, err
 		}
 	}

@@ -24,11 +24,11 @@ func (a *Account) Needs(ctx context.Context) ([]Need, error) {
 			return err
 		}
 		defer b.drop()
-		seen := map[string]bool{}
+		seen := map[wanted]bool{}
 		for _, in := range b.inputs { // envelopes that were held, no others
 			for _, n := range in.event.Needs {
-				if in.waits() && !seen[n.LogOf] {
-					seen[n.LogOf] = true
+				if in.waits() && !seen[n.wanted()] {
+					seen[n.wanted()] = true
 					needs = append(needs, n)
 				}
 			}
@@ -62,15 +62,32 @@ func (a *Account) Needs(ctx context.Context) ([]Need, error) {
 	return all, nil
 }
 
+// wanted is what a Need is for: a log, one of a former identity, or the chain of a group.
+type wanted struct {
+	user        string
+	root, group device.Hash
+}
+
+func (n *Need) wanted() wanted {
+	w := wanted{user: n.LogOf}
+	if n.Root != nil {
+		w.root = *n.Root
+	}
+	if n.GroupOf != nil {
+		w.group = *n.GroupOf
+	}
+	return w
+}
+
 // needsOfUsers returns what device-keys are ahead of: a log, or a newer key that a message has named.
-func (v *view) needsOfUsers(asked map[string]bool) ([]Need, error) {
+func (v *view) needsOfUsers(asked map[wanted]bool) ([]Need, error) {
 	var needs []Need
 	err := v.users.Each(v.tx, func(u *directory.User) error {
 		waits, err := directory.Waiting(v.tx, u.Log)
 		if err != nil {
 			return err
 		}
-		if waits && !asked[u.Name] {
+		if waits && !asked[wanted{user: u.Name}] {
 			needs = append(needs, Need{LogOf: u.Name, FromSeq: u.Log.Pin().Seq + 1})
 		}
 		behind, err := directory.Behind(v.tx, u.Log)
@@ -83,7 +100,7 @@ func (v *view) needsOfUsers(asked map[string]bool) ([]Need, error) {
 }
 
 // needsOfGroups returns the logs of members that are not here: without them nothing can be sealed in their groups.
-func (v *view) needsOfGroups(asked map[string]bool) ([]Need, error) {
+func (v *view) needsOfGroups(asked map[wanted]bool) ([]Need, error) {
 	var needs []Need
 	err := groups.Each(v.tx, func(id device.Hash) error {
 		g, err := v.group(id)
@@ -95,10 +112,9 @@ func (v *view) needsOfGroups(asked map[string]bool) ([]Need, error) {
 			if err != nil {
 				return err
 			}
-			if l != nil || asked[m.User] {
+			if l != nil {
 				continue
 			}
-			asked[m.User] = true
 			n := Need{LogOf: m.User}
 			u, err := v.users.User(v.tx, m.User)
 			if err != nil {
@@ -107,7 +123,10 @@ func (v *view) needsOfGroups(asked map[string]bool) ([]Need, error) {
 			if u != nil {
 				n.Root = &m.Root
 			}
-			needs = append(needs, n)
+			if !asked[n.wanted()] {
+				asked[n.wanted()] = true
+				needs = append(needs, n)
+			}
 		}
 		return nil
 	})

@@ -21,7 +21,14 @@ type groupWork struct {
 	state  *group.State  // what became of it; nil as long as nobody who counts has named its newest entry
 	inputs []groupInput  // its entries in this batch, by epoch
 	chain  *group.State  // of a group that is not known: verified so far, and nothing that counts
+	tried  map[device.Hash]tried
 	waits  bool          // a session waits for the chain
+}
+
+// tried is what became of verifying the chain to an entry, so that it is done once in a batch.
+type tried struct {
+	state *group.State
+	err   error
 }
 
 // groupInput is an input that claims to be an entry of a group.
@@ -35,7 +42,7 @@ func (b *batch) group(ctx context.Context, id device.Hash) (*groupWork, error) {
 	if w := b.groups[id]; w != nil {
 		return w, nil
 	}
-	w := &groupWork{}
+	w := &groupWork{tried: map[device.Hash]tried{}}
 	err := b.view(ctx, func(v *view) (err error) {
 		w.before, err = v.Account.groups.Group(v.tx, id)
 		return err
@@ -71,12 +78,43 @@ func (b *batch) prepareGroups(ctx context.Context) error {
 		}
 		w.inputs = append(w.inputs, groupInput{in, claim})
 	}
+	if err := b.judgeAnew(ctx); err != nil {
+		return err
+	}
 	for _, w := range b.groups {
 		slices.SortStableFunc(w.inputs, func(x, y groupInput) int { return cmp.Compare(x.claim.Epoch, y.claim.Epoch) })
 		if w.state == nil {
 			continue
 		}
 		if err := b.growGroup(ctx, w); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// judgeAnew takes the groups that have forked, or hold what does not count, into the batch when a log has grown: what an
+// entry is worth depends on which devices were revoked since.
+func (b *batch) judgeAnew(ctx context.Context) error {
+	if len(b.grown) == 0 {
+		return nil
+	}
+	var open []device.Hash
+	err := b.view(ctx, func(v *view) error {
+		open = nil
+		return groups.Each(v.tx, func(id device.Hash) error {
+			g, err := v.group(id)
+			if err == nil && len(g.State.Branches()) > 0 {
+				open = append(open, id)
+			}
+			return err
+		})
+	})
+	if err != nil {
+		return err
+	}
+	for _, id := range open {
+		if _, err := b.group(ctx, id); err != nil {
 			return err
 		}
 	}

@@ -91,11 +91,12 @@ func (b *batch) strange(ctx context.Context, in *input, w *groupWork, id, entry 
 		if _, _, err := w.chain.MembersAt(entry); err == nil {
 			return w.chain, nil
 		}
-		w.chain, err = b.extend(ctx, w.chain, chain)
-	} else {
-		w.chain, err = b.verifyChain(ctx, id, chain)
 	}
-	return w.chain, err
+	s, err := b.verifyChain(ctx, w, id, entry, chain)
+	if err == nil {
+		w.chain = s
+	}
+	return s, err
 }
 
 // chainTo finds the entries up to one among those that came, each behind the one that it stands on, and who says that he
@@ -130,7 +131,14 @@ func (b *batch) chainTo(ctx context.Context, w *groupWork, entry device.Hash) (c
 	return chain, adder, nil
 }
 
-func (b *batch) verifyChain(ctx context.Context, id device.Hash, chain []groupInput) (s *group.State, err error) {
+// verifyChain verifies the chain to an entry, from the first one on.
+func (b *batch) verifyChain(
+	ctx context.Context, w *groupWork, id, entry device.Hash, chain []groupInput,
+) (s *group.State, err error) {
+	if t, done := w.tried[entry]; done {
+		return t.state, t.err
+	}
+	defer func() { w.tried[entry] = tried{s, err} }()
 	entries := make([][]byte, len(chain))
 	for i, in := range chain {
 		entries[i] = in.data
@@ -186,7 +194,7 @@ func (b *batch) hear(ctx context.Context, s *session.Session) (joined bool, err 
 		if !b.invites(adder, from) {
 			return false, nil
 		}
-		if state, err = b.verifyChain(ctx, id, chain); err != nil { // as it was then, and nothing after it
+		if state, err = b.verifyChain(ctx, w, id, entry, chain); err != nil { // as it was then, and nothing after it
 			return false, err
 		}
 	}
@@ -238,20 +246,23 @@ func (v *view) supersede(s *session.Session) error {
 }
 
 // isMember refuses a sender who is no member of the group any more: what waited for the session of an earlier epoch is not
-// taken from him. In a session of another branch of a group that has forked the members of that branch count.
-func (v *view) isMember(id device.Hash, epoch uint64, entry device.Hash, user string, root device.Hash) error {
+// taken from him. While the group has forked, the members of a branch that has as good a claim count in its sessions.
+func (v *view) isMember(id, entry device.Hash, user string, root device.Hash) error {
 	g, err := v.group(id)
 	if err != nil {
 		return err
 	}
-	if h, counts := g.State.Entry(epoch); counts && h == entry {
-		if m, in := g.State.Find(user); in && m.Root == root {
+	if m, in := g.State.Find(user); in && m.Root == root {
+		return nil
+	}
+	if verdict, side := g.State.VerdictOf(entry); side && verdict == group.Open {
+		_, members, err := g.State.MembersAt(entry)
+		if err != nil {
+			return err
+		}
+		if slices.ContainsFunc(members, func(m group.Member) bool { return m.User == user && m.Root == root }) {
 			return nil
 		}
-	} else if _, members, err := g.State.MembersAt(entry); err != nil {
-		return err
-	} else if slices.ContainsFunc(members, func(m group.Member) bool { return m.User == user && m.Root == root }) {
-		return nil
 	}
 	return fmt.Errorf("sotto: of somebody who is no member any more: %w", fault.UntrustedSigner)
 }

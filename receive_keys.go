@@ -132,7 +132,7 @@ func (*receivedRequest) apply(v *view, in *input) error {
 		if _, member := s.Roster().Find(r.From.Cert()); !member {
 			continue
 		}
-		if state := s.State(); state != nil && v.isMember(s.Conversation(), s.Epoch(), *state, u.Name, u.Root()) != nil {
+		if state := s.State(); state != nil && v.isMember(s.Conversation(), *state, u.Name, u.Root()) != nil {
 			continue
 		}
 		if err := v.sealTo(s, key); err != nil {

@@ -174,7 +174,7 @@ func (r *receivedMessage) apply(v *view, in *input) error {
 		return fmt.Errorf("sotto: message: %w", err)
 	}
 	if state := r.session.State(); state != nil {
-		if err := v.isMember(r.session.Conversation(), r.session.Epoch(), *state, u.Name, u.Root()); err != nil {
+		if err := v.isMember(r.session.Conversation(), *state, u.Name, u.Root()); err != nil {
 			return fmt.Errorf("sotto: message: %w", err)
 		}
 	}

@@ -81,30 +81,29 @@ func (b *batch) placeOf(ctx context.Context, in *input, o *session.Offer) (*sess
 	}
 	heads := o.Heads()
 	id, _, state := o.Conversation()
+	var c *session.Conversation
+	var err error
+	if state != nil { // before any log is looked for: it may be a group of strangers, with thousands of heads
+		if c, err = b.groupOffer(ctx, in, o, id, *state); c == nil || err != nil {
+			return nil, err
+		}
+	}
 	logs, err := b.logsOf(ctx, heads, state != nil)
 	if err != nil {
 		return nil, err
 	}
 	b.headLogs[o.ID()] = logs
-	if state != nil {
-		c, err := b.groupOffer(ctx, in, o, id, *state)
-		if c == nil || err != nil {
-			return nil, err
-		}
-		if in.event.Needs = b.missing(in, heads, logs); in.event.Why != 0 || in.waits() {
-			return nil, nil
-		}
-		return c, nil
-	}
 	if in.event.Needs = b.missing(in, heads, logs); in.event.Why != 0 || in.waits() {
 		return nil, nil
+	}
+	if c != nil {
+		return c, nil
 	}
 	var members []session.Member
 	for _, h := range heads {
 		members = append(members, session.Member{User: h.User, Root: logs[h.User].Pin().Root})
 	}
-	c, err := session.Direct(members...)
-	if err != nil {
+	if c, err = session.Direct(members...); err != nil {
 		in.refuse(err)
 		return nil, nil
 	}
@@ -127,35 +126,33 @@ func (b *batch) load(ctx context.Context, user string) error {
 // the place of an identity that is not at hand stands the pinned one of that user.
 func (b *batch) logsOf(ctx context.Context, heads []device.Head, ofGroup bool) (session.Logs, error) {
 	logs := session.Logs{}
-	var former []device.Head
-	for _, h := range heads {
-		if err := b.load(ctx, h.User); err != nil {
-			return nil, err
-		}
-		l := b.logs[h.User]
-		if l == nil {
-			continue
-		}
-		logs[h.User] = l
-		if ofGroup && l.Pin().Root != h.Pin.Root {
-			former = append(former, h)
-		}
-	}
-	if former == nil {
-		return logs, nil
-	}
-	return logs, b.view(ctx, func(v *view) error {
-		for _, h := range former {
-			l, err := v.users.Identity(v.tx, h.User, h.Pin.Root)
-			if err != nil {
-				return err
+	err := b.view(ctx, func(v *view) error {
+		for _, h := range heads {
+			l := b.logs[h.User]
+			if l == nil {
+				u, err := v.users.User(v.tx, h.User)
+				if err != nil {
+					return err
+				}
+				if u == nil {
+					continue
+				}
+				l, b.logs[h.User] = u.Log, u.Log
 			}
-			if l != nil {
-				logs[h.User] = l
+			if ofGroup && l.Pin().Root != h.Pin.Root {
+				former, err := v.users.Identity(v.tx, h.User, h.Pin.Root)
+				if err != nil {
+					return err
+				}
+				if former != nil {
+					l = former
+				}
 			}
+			logs[h.User] = l
 		}
 		return nil
 	})
+	return logs, err
 }
 
 // missing holds what a statement says of logs against those that are here. Entries that are missing are asked for, and

@@ -15,17 +15,17 @@ import (
 type checks struct {
 	todo    chan check
 	workers sync.WaitGroup
-	added   int
+	at      int // which of the entries given is being placed
 
 	mu    sync.Mutex
-	first int // which of the checks failed, when err is set
+	first int // the first one that is wrong, when err is set
 	err   error
 }
 
 type check struct {
 	n      *node
 	record *device.Record
-	number int
+	at     int
 }
 
 func startChecks(entries int) *checks {
@@ -47,8 +47,7 @@ func startChecks(entries int) *checks {
 
 // add has one signature checked. It fails when this or an earlier one is known to be wrong.
 func (c *checks) add(n *node, record *device.Record) error {
-	x := check{n, record, c.added}
-	c.added++
+	x := check{n, record, c.at}
 	if c.todo != nil {
 		c.todo <- x
 	} else {
@@ -67,8 +66,8 @@ func (c *checks) verify(x check) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.err == nil || x.number < c.first {
-		c.first, c.err = x.number, fmt.Errorf("group: entry of epoch %d: %w", x.n.Epoch, err)
+	if c.err == nil || x.at < c.first {
+		c.first, c.err = x.at, fmt.Errorf("group: entry %d of those given: %w", x.at, err)
 	}
 }
 

@@ -290,6 +290,21 @@ func TestForkAboveAResolveFreezes(t *testing.T) {
 	s.wantBranches(state, group.Refused, group.Open)
 }
 
+// What stands on a refused branch is refused, whatever it is there.
+func TestForksOnARefusedBranchAreRefused(t *testing.T) {
+	s := newScene(t)
+	one, other := s.branch(), s.branch()
+	one.put(s.c, group.Remove(dave))
+	other.put(s.b, group.Add(erin, s.people[erin].root()))
+	left, right := other.fork(len(other.entries)-1), other.fork(len(other.entries)-1)
+	left.put(s.c, group.Remove(dave))
+	right.put(s.b, group.Remove(dave))
+	state := s.learn(one.state(), other.last(), left.last(), right.last())
+	s.wantBranches(state, group.Open, group.Open)
+	state = s.learn(state, must(state.Propose(s.a, s.people[alice].log, start, group.Resolve(other.tip())))...)
+	s.wantBranches(state, group.Refused, group.Refused)
+}
+
 // What an actor's log was is remembered for each branch.
 func TestLogOfTheActorGrowsOnSideBranchesToo(t *testing.T) {
 	s := newScene(t)

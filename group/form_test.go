@@ -173,6 +173,8 @@ func TestPayloadsHaveOneForm(t *testing.T) {
 	whole := encodePairs(good)
 	refuses("non-deterministic key order", encodePairs(swapped))
 	refuses("non-deterministic long map", append([]byte{0xb8, byte(len(good))}, whole[1:]...))
+	refuses("map shorter than it says", append([]byte{0xae}, whole[1:]...))
+	refuses("map longer than it says", append([]byte{0xac}, whole[1:]...))
 	refuses("non-deterministic indefinite map", append(append([]byte{0xbf}, whole[1:]...), 0xff))
 	refuses("duplicate-key", encodePairs(slices.Insert(slices.Clone(good), 1, good[0])))
 	refuses("unknown-key", encodePairs(append(slices.Clone(good), pair{[]byte{14}, []byte{0}})))
@@ -182,6 +184,7 @@ func TestPayloadsHaveOneForm(t *testing.T) {
 	for i, p := range good {
 		key := " " + strconv.Itoa(i+1)
 		refuses("missing-key"+key, encodePairs(slices.Delete(slices.Clone(good), i, i+1)))
+		refuses("another key"+key, with(i, []byte{p.key[0] + 1}, p.value))
 		refuses("non-deterministic long key"+key, with(i, []byte{0x18, p.key[0]}, p.value))
 		refuses("value tagged"+key, with(i, p.key, append([]byte{0xc1}, p.value...)))
 		refuses("undefined"+key, with(i, p.key, []byte{0xf7}))

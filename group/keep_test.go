@@ -72,6 +72,29 @@ func TestOpenBranchesAreKept(t *testing.T) {
 	}
 }
 
+// A branch that is forked loses one end, and what both stand on stays.
+func TestForkedBranchesLoseOneEnd(t *testing.T) {
+	s := newScene(t)
+	trunk, other := s.branch(), s.branch()
+	trunk.put(s.a, group.Remove(bob))
+	other.put(s.b, group.Add(erin, s.people[erin].root()))
+	left, right := other.forge(s.b, groupentry.Remove, erin, 0, nil), other.forge(s.b, groupentry.Remove, dave, 0, nil)
+	state := s.learn(trunk.state(), append([][]byte{other.last(), left, right}, s.siblings(s.b, group.MaxBranches)[1:]...)...) // one of which is there
+	state = s.learn(state, trunk.forge(s.a, groupentry.Remove, dave, 0, nil), s.forge(s.c, groupentry.Remove, dave, 0, nil))
+	if n := len(state.Branches()); n != group.MaxBranches {
+		t.Fatalf("%d branches", n)
+	}
+	if _, _, err := state.MembersAt(other.tip()); err != nil {
+		t.Error(err)
+	}
+	_, _, gone := state.MembersAt(hashOf(left))
+	_, _, kept := state.MembersAt(hashOf(right))
+	wantFault(t, gone, fault.TooFarAhead)
+	if kept != nil {
+		t.Error(kept)
+	}
+}
+
 // Long side branches are limited, too: by entries.
 func TestSideEntriesAreLimited(t *testing.T) {
 	s := newScene(t)

@@ -146,6 +146,15 @@ const (
 	Refused                // a resolve decided against it
 )
 
+// VerdictOf returns what the side branch of an entry amounts to, false for an entry of the trunk and one that is not known.
+func (s *State) VerdictOf(entry device.Hash) (Verdict, bool) {
+	n := s.lookup(entry)
+	if n == nil || s.onTrunk(n) {
+		return Idle, false
+	}
+	return s.verdict[n], true
+}
+
 // Branch is a side branch, for people to see.
 type Branch struct {
 	First   device.Hash // its first entry: what Resolve names

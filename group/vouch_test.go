@@ -85,6 +85,23 @@ func TestVouchingReachesAsFarAsItsSigner(t *testing.T) {
 	s.want(s.hear(s.learn(before, entries...), s.c, byDave), group.Active, byDave)
 }
 
+// What vouches for one branch is no word for another one beside it.
+func TestVouchingIsForOneBranch(t *testing.T) {
+	s := newScene(t)
+	s.add(bob)
+	before := s.state()
+	one := s.branch()
+	one.put(s.b, group.Remove(dave))
+	other := one.fork(len(one.entries) - 1)
+	one.put(s.b, group.Add(dave, s.people[dave].root()))
+	one.put(s.c, group.Add(erin, s.people[erin].root()))
+	other.put(s.b, group.Add(erin, s.people[erin].root()))
+	other.put(s.e, group.Remove(erin)) // erin is in on the first one, too
+	n := len(s.entries)
+	s.revoke(s.b)
+	s.want(s.learn(before, append(one.entries[n:], other.entries[n+1:]...)...), group.Active, one.tip())
+}
+
 // What was taken in before the device was revoked stays, until somebody else takes the place.
 func TestWhatCountedStays(t *testing.T) {
 	s := newScene(t)

@@ -97,7 +97,7 @@ func create(ctx context.Context, c *chat, args []string) error {
 	}
 	a := c.connect(account)
 	defer a.Lock()
-	if err := a.Sync(ctx, c.show); err != nil {
+	if err := c.sync(ctx, a); err != nil {
 		return err
 	}
 	return c.printMe(ctx, a)
@@ -142,13 +142,13 @@ func admit(ctx context.Context, c *chat, args []string) error {
 		return errors.New("RECORD is what join printed on the other device")
 	}
 	return c.within(ctx, func(a *app.App) error {
-		if err := a.Sync(ctx, c.show); err != nil {
+		if err := c.sync(ctx, a); err != nil {
 			return err
 		}
 		if err := a.Admit(ctx, record); err != nil {
 			return err
 		}
-		return a.Sync(ctx, c.show)
+		return c.sync(ctx, a)
 	})
 }
 
@@ -158,13 +158,13 @@ func revoke(ctx context.Context, c *chat, args []string) error {
 		return errors.New("DEVICE is an ID that devices printed")
 	}
 	return c.within(ctx, func(a *app.App) error {
-		if err := a.Sync(ctx, c.show); err != nil {
+		if err := c.sync(ctx, a); err != nil {
 			return err
 		}
 		if err := a.Revoke(ctx, device.ID(id)); err != nil {
 			return err
 		}
-		return a.Sync(ctx, c.show)
+		return c.sync(ctx, a)
 	})
 }
 
@@ -174,7 +174,7 @@ func trust(ctx context.Context, c *chat, args []string) error {
 		if err != nil {
 			return err
 		}
-		if err := a.Sync(ctx, c.show); err != nil {
+		if err := c.sync(ctx, a); err != nil {
 			return err
 		}
 		fmt.Fprintf(c.stdout, "user    %s\nroot    %s\nCompare this with what %s sees on his or her own device.\n",

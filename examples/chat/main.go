@@ -38,10 +38,13 @@ var commands = []command{
 	{"join", "USER ROOT", "make this a further device of a user; prints the record to admit", 2, 2, join},
 	{"admit", "RECORD", "let a further device in", 1, 1, admit},
 	{"trust", "USER", "pin another user; prints the number to compare", 1, 1, trust},
-	{"talk", "USER", "send each line, and show what comes", 1, 1, talk},
-	{"send", "USER TEXT...", "send one text", 2, maxWords, send},
+	{"verify", "USER [DIGITS]", "show the number to compare, or note that it was found the same", 1, maxWords, verify},
+	{"group", "USER...", "make a group with others; prints its name", 1, maxWords, createGroup},
+	{"groups", "", "list the groups", 0, 0, listGroups},
+	{"talk", "USER|@GROUP", "send each line, and show what comes", 1, 1, talk},
+	{"send", "USER|@GROUP TEXT...", "send one text", 2, maxWords, send},
 	{"receive", "", "show what came", 0, 0, receive},
-	{"devices", "[USER]", "list who reads: the own devices, and those of USER", 0, 1, devices},
+	{"devices", "[USER|@GROUP]", "list who reads: the own devices, and those of USER, or of all members", 0, 1, devices},
 	{"revoke", "DEVICE", "take a device out of the own log", 1, 1, revoke},
 	{"report", "", "print what somebody who helps needs to know", 0, 0, report},
 }
@@ -60,7 +63,7 @@ type chat struct {
 
 // run is the whole program. It returns the exit code: 0, 1 when something failed or was refused, 2 for wrong usage.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	c := &chat{http: &http.Client{}, stdin: stdin, stdout: stdout, stderr: stderr}
+	c := &chat{http: &http.Client{}, stdin: stdin, stdout: &screen{w: stdout}, stderr: &screen{w: stderr}}
 	flags := flag.NewFlagSet("chat", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.StringVar(&c.file, "file", "chat.db", "where the account is kept; of the relay: what it stores")
@@ -100,7 +103,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 func usage(flags *flag.FlagSet, w io.Writer) {
 	fmt.Fprintln(w, "usage: chat COMMAND [flags] [arguments]")
 	for _, cmd := range commands {
-		fmt.Fprintf(w, "  %-22s %s\n", strings.TrimSpace(cmd.name+" "+cmd.usage), cmd.does)
+		fmt.Fprintf(w, "  %-25s %s\n", strings.TrimSpace(cmd.name+" "+cmd.usage), cmd.does)
 	}
 	flags.PrintDefaults()
 }

@@ -5,14 +5,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
-	"unicode"
 
-	"github.com/sottokit/sotto"
 	"github.com/sottokit/sotto/examples/chat/app"
-	"github.com/sottokit/sotto/fault"
 )
 
 // How long talk waits for mail, and after an error.
@@ -24,11 +20,11 @@ const (
 // talk sends lines as they are typed. Beside that one goroutine shows what comes; it has ended when talk returns.
 func talk(ctx context.Context, c *chat, args []string) error {
 	return c.within(ctx, func(a *app.App) error {
-		if err := a.Sync(ctx, c.show); err != nil {
+		if err := c.sync(ctx, a); err != nil {
 			return err
 		}
-		if _, err := a.Contact(ctx, args[0]); err != nil {
-			return fmt.Errorf("trust %s first: %w", printable(args[0]), err)
+		if _, err := a.Conversation(ctx, args[0]); err != nil {
+			return err
 		}
 		ctx, stop := context.WithCancel(ctx)
 		done := make(chan struct{})
@@ -43,8 +39,8 @@ func talk(ctx context.Context, c *chat, args []string) error {
 	})
 }
 
-// sendLines sends what is typed until the input ends, or the context does.
-func (c *chat) sendLines(ctx context.Context, a *app.App, user string) error {
+// sendLines sends what is typed until the input ends, or the context does. In a group what begins with a slash is an order.
+func (c *chat) sendLines(ctx context.Context, a *app.App, name string) error {
 	lines := make(chan string)
 	go func() { // ends with the input: with the program, when that is a terminal
 		defer close(lines)
@@ -62,11 +58,16 @@ func (c *chat) sendLines(ctx context.Context, a *app.App, user string) error {
 			if !more {
 				return nil
 			}
-			if line == "" {
-				continue
-			}
-			if err := a.Send(ctx, user, line); err != nil {
-				fmt.Fprintln(c.stderr, "chat: not sent yet:", printable(err.Error()))
+			switch {
+			case line == "":
+			case strings.HasPrefix(name, "@") && strings.HasPrefix(line, "/"):
+				if err := c.obey(ctx, a, name, strings.Fields(line)); err != nil {
+					fmt.Fprintln(c.stderr, "chat: not done:", printable(err.Error()))
+				}
+			default:
+				if err := a.Send(ctx, name, line); err != nil {
+					fmt.Fprintln(c.stderr, "chat: not sent yet:", printable(err.Error()))
+				}
 			}
 		case <-ctx.Done():
 			return nil
@@ -81,7 +82,7 @@ func (c *chat) listenOn(ctx context.Context, a *app.App) {
 	for ctx.Err() == nil {
 		err := a.Wait(ctx, patience)
 		if err == nil {
-			err = a.Sync(ctx, c.show)
+			err = c.sync(ctx, a)
 		}
 		if err == nil || ctx.Err() != nil {
 			continue
@@ -97,7 +98,7 @@ func (c *chat) listenOn(ctx context.Context, a *app.App) {
 
 func send(ctx context.Context, c *chat, args []string) error {
 	return c.within(ctx, func(a *app.App) error {
-		if err := a.Sync(ctx, c.show); err != nil { // who reads now?
+		if err := c.sync(ctx, a); err != nil { // who reads now?
 			return err
 		}
 		return a.Send(ctx, args[0], strings.Join(args[1:], " "))
@@ -105,23 +106,19 @@ func send(ctx context.Context, c *chat, args []string) error {
 }
 
 func receive(ctx context.Context, c *chat, _ []string) error {
-	return c.within(ctx, func(a *app.App) error { return a.Sync(ctx, c.show) })
+	return c.within(ctx, func(a *app.App) error { return c.sync(ctx, a) })
 }
 
 func devices(ctx context.Context, c *chat, args []string) error {
 	return c.within(ctx, func(a *app.App) error {
-		if err := a.Sync(ctx, c.show); err != nil {
+		if err := c.sync(ctx, a); err != nil {
 			return err
 		}
-		user := a.User()
+		name := a.User()
 		if len(args) > 0 {
-			user = args[0]
+			name = args[0]
 		}
-		contact, err := a.Contact(ctx, user)
-		if err != nil {
-			return err
-		}
-		conversation, err := a.Direct(ctx, contact)
+		conversation, err := a.Conversation(ctx, name)
 		if err != nil {
 			return err
 		}
@@ -134,6 +131,8 @@ func devices(ctx context.Context, c *chat, args []string) error {
 			switch {
 			case m.Device == a.Device():
 				note = " (this one)"
+			case m.Left != 0:
+				note = " (left out: " + m.Left.Error() + ")"
 			case !m.HasKey:
 				note = " (has no key yet)"
 			case m.Stale:
@@ -155,65 +154,4 @@ func report(ctx context.Context, c *chat, _ []string) error {
 		out.SetIndent("", "  ")
 		return out.Encode(r)
 	})
-}
-
-// show prints events that are for people. What it printed counts as kept.
-func (c *chat) show(events []sotto.Event) error {
-	for _, e := range events {
-		if text := tell(e); text != "" {
-			if _, err := fmt.Fprintln(c.stdout, text); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// tell puts an event into words, "" for one that nobody needs to see.
-func tell(e sotto.Event) string {
-	user := printable(e.User)
-	switch {
-	case e.Kind == sotto.KindMessage && e.Why == 0:
-		text := fmt.Sprintf("%s %s: %s", e.Sent.Format("15:04"), user, printable(string(e.Body)))
-		for _, r := range e.AlsoRead {
-			text += fmt.Sprintf("\n  -- device %s of %s, revoked since, can read this, too", r.Device, printable(r.User))
-		}
-		return text
-	case e.Why == fault.Replayed, e.Kind == sotto.KindKey: // the relay serves them again and again
-		return ""
-	case e.Kind == sotto.KindDeviceAdded:
-		return fmt.Sprintf("-- %s has another device: %s", user, e.Device)
-	case e.Kind == sotto.KindDeviceRevoked:
-		return fmt.Sprintf("-- %s has a device less: %s", user, e.Device)
-	case e.Kind == sotto.KindOvertaken:
-		return "-- another device was faster: what was signed here is void, do it again if it is still wanted"
-	case e.Kind == sotto.KindRestored:
-		return "-- this account was put back to an earlier state, or copied; its keys are renewed"
-	case e.Why == fault.UnknownSession:
-		return "-- a message waits for its session, which was asked for"
-	case e.Why == fault.TooFarAhead:
-		return waitsFor(e)
-	case e.Why != 0:
-		return fmt.Sprintf("-- %s refused: %s", e.Kind, e.Why.Error())
-	}
-	return ""
-}
-
-// waitsFor says whose log a session needs.
-func waitsFor(e sotto.Event) string {
-	var users []string
-	for _, n := range e.Needs {
-		if n.LogOf != "" {
-			users = append(users, printable(n.LogOf))
-		}
-	}
-	return "-- somebody writes, with a newer log, or not trusted yet: " + strings.Join(users, ", ")
-}
-
-// printable is s if a terminal shows it as it is, else s quoted, with everything that a terminal may act upon escaped.
-func printable(s string) string {
-	if strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) || r == unicode.ReplacementChar }) {
-		return strconv.Quote(s)
-	}
-	return s
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -176,18 +177,22 @@ func (g *Groups) Put(tx *store.Tx, before *Group, next *group.State, entries [][
 		to.Pending, to.Announce, to.fields = before.Pending, before.Announce, before.fields
 		from = Parts(before.State, next)
 	}
+	came := map[device.Hash][]byte{}
 	for _, b := range entries {
-		h := device.Hash(sha256.Sum256(b))
-		tx.Put(entryName(id, h), b)
+		came[sha256.Sum256(b)] = b
 	}
 	for epoch := from; epoch <= next.Epoch(); epoch++ {
 		h, _ := next.Entry(epoch)
+		if b := came[h]; b != nil { // else it was on a side branch
+			tx.Put(entryName(id, h), b)
+		}
 		tx.Put(trunkName(id, epoch), binary.BigEndian.AppendUint64(h[:], uint64(max(0, now.Unix()))))
 	}
 	for epoch := next.Epoch() + 1; epoch < to.fields.Length; epoch++ {
 		tx.Delete(trunkName(id, epoch))
 	}
 	to.fields.Length, to.fields.Tip = next.Epoch()+1, next.Tip()
+	beside := to.fields.Side
 	to.fields.Side, to.fields.Heard = nil, nil
 	for _, b := range next.Side() {
 		h := device.Hash(sha256.Sum256(b))
@@ -197,18 +202,41 @@ func (g *Groups) Put(tx *store.Tx, before *Group, next *group.State, entries [][
 	for _, h := range next.Heard() {
 		to.fields.Heard = append(to.fields.Heard, heard{User: h.User, Root: h.Root, Cert: h.Cert, Entry: h.Entry})
 	}
+	for _, h := range beside {
+		to.forget(tx, h)
+	}
 	return to, g.Save(tx, to)
+}
+
+// forget deletes an entry that is neither of the trunk nor kept beside it.
+func (s *Group) forget(tx *store.Tx, h device.Hash) {
+	id := s.State.ID()
+	b, err := Entry(tx, id, h)
+	if err != nil || slices.Contains(s.fields.Side, h) {
+		return
+	}
+	claim, err := group.Inspect(b)
+	if on, counts := s.State.Entry(claim.Epoch); err == nil && counts && on == h {
+		return
+	}
+	tx.Delete(entryName(id, h))
 }
 
 // Save stores what is beside the entries: Pending and Announce.
 func (g *Groups) Save(tx *store.Tx, s *Group) error {
 	id := s.State.ID()
 	s.fields.Announce = s.Announce
+	signed := s.fields.Pending
 	s.fields.Pending = nil
 	for _, b := range s.Pending {
 		h := device.Hash(sha256.Sum256(b))
 		tx.Put(entryName(id, h), b)
 		s.fields.Pending = append(s.fields.Pending, h)
+	}
+	for _, h := range signed {
+		if !slices.Contains(s.fields.Pending, h) {
+			s.forget(tx, h)
+		}
 	}
 	b, err := wire.Marshal(&s.fields)
 	if err != nil {

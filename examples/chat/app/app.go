@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/sottokit/sotto"
@@ -18,12 +20,13 @@ import (
 // App is an account that is connected to a relay. It is safe for concurrent use.
 type App struct {
 	*sotto.Account
-	relay *relay.Client
+	relay   *relay.Client
+	syncing sync.Mutex // so that nothing is shown twice
 }
 
 // New connects an account to the relay at a URL, which calls itself name. It does no I/O.
 func New(account *sotto.Account, url, name string, h *http.Client) *App {
-	return &App{account, relay.NewClient(url, name, account, h)}
+	return &App{Account: account, relay: relay.NewClient(url, name, account, h)}
 }
 
 // Trust pins the log of a user, as the relay has it.
@@ -38,14 +41,10 @@ func (a *App) Trust(ctx context.Context, user string) (*sotto.Contact, error) {
 	return a.Account.Trust(ctx, user, log)
 }
 
-// Send seals a text for a contact, for oneself as a note, and sends it. When it returns an error behind the seal the text is
-// in the outbox, and the next Sync sends it.
-func (a *App) Send(ctx context.Context, user, text string) error {
-	contact, err := a.Contact(ctx, user)
-	if err != nil {
-		return err
-	}
-	conversation, err := a.Direct(ctx, contact)
+// Send seals a text for a contact, for a group, for oneself as a note, and sends it. When it returns an error behind the seal
+// the text is in the outbox, and the next Sync sends it.
+func (a *App) Send(ctx context.Context, name, text string) error {
+	conversation, err := a.Conversation(ctx, name)
 	if err != nil {
 		return err
 	}
@@ -66,6 +65,8 @@ type Show func(events []sotto.Event) error
 
 // Sync sends what is pending, receives what the relay has, and does what time asks for.
 func (a *App) Sync(ctx context.Context, show Show) error {
+	a.syncing.Lock()
+	defer a.syncing.Unlock()
 	unread, err := a.Unread(ctx) // of a program that ended before it showed them
 	if err != nil {
 		return err
@@ -89,6 +90,9 @@ func (a *App) Sync(ctx context.Context, show Show) error {
 	if err := a.flush(ctx); err != nil { // a device that is new in its log has a device-key now
 		return err
 	}
+	if err := a.receiveNeeded(ctx, show); err != nil {
+		return err
+	}
 	if err := a.receiveMail(ctx, show); err != nil {
 		return err
 	}
@@ -109,7 +113,7 @@ func (a *App) keep(ctx context.Context, events []sotto.Event, show Show) error {
 	return a.Ack(ctx, events...)
 }
 
-// flush offers every pending parcel to the relay. What it refuses stays in the outbox: of a log entry the own log, which
+// flush offers every pending parcel to the relay. What it refuses stays in the outbox: of an entry the log or chain, which
 // comes next, tells what became of it.
 func (a *App) flush(ctx context.Context) error {
 	parcels, err := a.Pending(ctx)
@@ -123,6 +127,8 @@ func (a *App) flush(ctx context.Context) error {
 			err = a.relay.Append(ctx, p.Data)
 		case sotto.ParcelKey:
 			err = a.relay.PutKey(ctx, p.Data)
+		case sotto.ParcelGroup:
+			err = a.relay.AppendGroup(ctx, p.Data)
 		default:
 			have, err = a.relay.Post(ctx, p.To, p.Data)
 		}
@@ -173,6 +179,43 @@ func (a *App) receivePublic(ctx context.Context, show Show) error {
 		return err
 	}
 	return a.keep(ctx, events, show)
+}
+
+// receiveNeeded receives the chains of groups, and what everything that is held waits for.
+func (a *App) receiveNeeded(ctx context.Context, show Show) error {
+	chains, err := a.chains(ctx)
+	if err != nil {
+		return err
+	}
+	needed, err := a.needed(ctx)
+	if err != nil {
+		return err
+	}
+	events, err := a.Receive(ctx, slices.Concat(chains, needed)...)
+	if err != nil {
+		return err
+	}
+	followed, err := a.bring(ctx, events, nil)
+	if err != nil {
+		return err
+	}
+	return a.keep(ctx, slices.Concat(events, followed), show)
+}
+
+// needed fetches what everything that is held needs. Requests are sent when mail comes: then it is known from whom.
+func (a *App) needed(ctx context.Context) (in [][]byte, err error) {
+	needs, err := a.Needs(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, n := range needs {
+		fetched, err := a.fetch(ctx, n)
+		if err != nil {
+			return nil, err
+		}
+		in = append(in, fetched...)
+	}
+	return in, nil
 }
 
 // keysOf returns the device-keys of a user, none of one whom the relay does not know.

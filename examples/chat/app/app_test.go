@@ -18,6 +18,7 @@ import (
 var texts = []string{
 	"Have you seen the comet?", "From the roof, at five.", "Bring me the telescope.", "It is in the cellar.",
 	"My old phone is gone.", "Then only your laptop reads this.", "Write yourself a note: lenses.",
+	"The club meets on Friday.",
 }
 
 // talk is a conversation of two users with three devices, the relay and all devices restarted in between.

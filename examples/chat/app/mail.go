@@ -38,30 +38,40 @@ func (a *App) receiveMail(ctx context.Context, show Show) error {
 	}
 }
 
+// maxRounds bounds how often what was brought may need something more.
+const maxRounds = 8
+
 // bring fetches what events need, and sends what they ask. The first events are those of items. It returns what followed.
-func (a *App) bring(ctx context.Context, events []sotto.Event, items []relay.Item) ([]sotto.Event, error) {
-	var in [][]byte
+func (a *App) bring(ctx context.Context, events []sotto.Event, items []relay.Item) (followed []sotto.Event, err error) {
 	asked := map[string]bool{} // requests that were sent: messages of one session share one
-	for i, e := range events {
-		for _, need := range e.Needs {
-			fetched, err := a.fetch(ctx, need)
-			if err != nil {
-				return nil, err
-			}
-			in = append(in, fetched...)
-			if need.Request == nil || i >= len(items) || asked[string(need.Request)] {
-				continue
-			}
-			asked[string(need.Request)] = true
-			if _, err := a.relay.Post(ctx, []device.ID{items[i].From}, need.Request); err != nil {
-				return nil, err
+	for range maxRounds {
+		var in [][]byte
+		for i, e := range events {
+			for _, need := range e.Needs {
+				fetched, err := a.fetch(ctx, need)
+				if err != nil {
+					return nil, err
+				}
+				in = append(in, fetched...)
+				if need.Request == nil || i >= len(items) || asked[string(need.Request)] {
+					continue
+				}
+				asked[string(need.Request)] = true
+				if _, err := a.relay.Post(ctx, []device.ID{items[i].From}, need.Request); err != nil {
+					return nil, err
+				}
 			}
 		}
+		if in == nil {
+			break
+		}
+		if events, err = a.Receive(ctx, in...); err != nil {
+			return nil, err
+		}
+		items = nil
+		followed = append(followed, events...)
 	}
-	if in == nil {
-		return nil, nil
-	}
-	return a.Receive(ctx, in...)
+	return followed, nil
 }
 
 // fetch fetches what a need names. The log of somebody who is no contact is left to a person, see Trust.
@@ -71,6 +81,9 @@ func (a *App) fetch(ctx context.Context, need sotto.Need) (in [][]byte, err erro
 			return nil, nil
 		}
 		return a.relay.Log(ctx, need.LogOf, need.FromSeq)
+	}
+	if need.GroupOf != nil {
+		return a.chainOf(ctx, *need.GroupOf, need.FromSeq)
 	}
 	if need.KeysOf != "" {
 		return a.keysOf(ctx, need.KeysOf)

@@ -23,6 +23,10 @@ func TestRelaySeesNoPlaintextAndNoSecret(t *testing.T) {
 	bob.reads("alice: " + texts[4])
 	bob.say("alice", texts[5])
 	laptop.reads("bob: " + texts[5])
+	club := laptop.founds("bob")
+	bob.sync()
+	bob.say(club, texts[7])
+	laptop.reads("bob: " + texts[7])
 
 	secrets := map[string][]byte{}
 	for _, text := range texts {
@@ -43,7 +47,7 @@ func TestRelaySeesNoPlaintextAndNoSecret(t *testing.T) {
 }
 
 // secretsOf adds what a device keeps secret: the key of its lockbox and the root of its store, its private keys, and the
-// secrets of its open sessions with contacts and with itself.
+// secrets of its open sessions with contacts, with itself, and in groups.
 func (p *terminal) secretsOf(name, peer string, secrets map[string][]byte) {
 	p.t.Helper()
 	ctx := p.t.Context()
@@ -77,12 +81,7 @@ func (p *terminal) secretsOf(name, peer string, secrets map[string][]byte) {
 			r.Raw("seconds on line")
 		}
 		must(p.t, r.Err())
-		contacts, err := p.Contacts(ctx)
-		must(p.t, err)
-		for _, c := range contacts {
-			conversation, err := p.Direct(ctx, c)
-			must(p.t, err)
-			id := conversation.ID()
+		for _, id := range p.conversations() {
 			list, _, err := tx.Get(store.Name{Room: "session/of", Parts: [][]byte{id[:]}})
 			must(p.t, err)
 			for ; len(list) >= 48; list = list[48:] { // session ID, device ID
@@ -99,6 +98,24 @@ func (p *terminal) secretsOf(name, peer string, secrets map[string][]byte) {
 	if sessions == 0 {
 		p.t.Errorf("%s has no sessions", name)
 	}
+}
+
+// conversations are those with contacts, with itself, and in groups.
+func (p *terminal) conversations() (all []device.Hash) {
+	p.t.Helper()
+	contacts, err := p.Contacts(p.t.Context())
+	must(p.t, err)
+	for _, c := range contacts {
+		conversation, err := p.Direct(p.t.Context(), c)
+		must(p.t, err)
+		all = append(all, conversation.ID())
+	}
+	groups, err := p.Groups(p.t.Context())
+	must(p.t, err)
+	for _, g := range groups {
+		all = append(all, g.ID())
+	}
+	return all
 }
 
 // The watcher is worth something: a client that does not seal is found out, in all three places.

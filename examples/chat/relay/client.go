@@ -78,13 +78,29 @@ func (c *Client) PutKey(ctx context.Context, key []byte) error {
 	return err
 }
 
+// Group returns the entries of a group from a place on, and those that count no more.
+func (c *Client) Group(ctx context.Context, id device.Hash, from uint64) ([][]byte, error) {
+	query := url.Values{"from": {strconv.FormatUint(from, 10)}}
+	b, err := c.registered(ctx, http.MethodGet, "/groups/"+id.String(), query, nil)
+	if err != nil {
+		return nil, err
+	}
+	return frames(b)
+}
+
+// AppendGroup offers an entry of a group.
+func (c *Client) AppendGroup(ctx context.Context, entry []byte) error {
+	_, err := c.do(ctx, http.MethodPost, "/groups", nil, entry)
+	return err
+}
+
 // Post sends something to devices and returns those that have it.
 func (c *Client) Post(ctx context.Context, to []device.ID, data []byte) ([]device.ID, error) {
 	names := make([]string, len(to))
 	for i, id := range to {
 		names[i] = id.String()
 	}
-	b, err := c.registered(ctx, http.MethodPost, url.Values{"to": {strings.Join(names, ",")}}, data)
+	b, err := c.registered(ctx, http.MethodPost, "/mail", url.Values{"to": {strings.Join(names, ",")}}, data)
 	if err != nil {
 		return nil, err
 	}
@@ -104,7 +120,7 @@ type Item struct {
 
 // Mail returns the next items behind a number, none when there are none within wait, in whole seconds.
 func (c *Client) Mail(ctx context.Context, after uint64, wait time.Duration) ([]Item, error) {
-	b, err := c.registered(ctx, http.MethodGet, url.Values{
+	b, err := c.registered(ctx, http.MethodGet, "/mail", url.Values{
 		"after": {strconv.FormatUint(after, 10)}, "wait": {strconv.FormatInt(int64(wait/time.Second), 10)},
 	}, nil)
 	if err != nil {
@@ -126,20 +142,20 @@ func (c *Client) Mail(ctx context.Context, after uint64, wait time.Duration) ([]
 
 // Ack lets the server forget the items up to a number.
 func (c *Client) Ack(ctx context.Context, upto uint64) error {
-	_, err := c.registered(ctx, http.MethodDelete, url.Values{"upto": {strconv.FormatUint(upto, 10)}}, nil)
+	_, err := c.registered(ctx, http.MethodDelete, "/mail", url.Values{"upto": {strconv.FormatUint(upto, 10)}}, nil)
 	return err
 }
 
-// registered asks for mail with the token of this device. Without one that the server knows the device registers first.
-func (c *Client) registered(ctx context.Context, method string, query url.Values, body []byte) ([]byte, error) {
-	b, err := c.do(ctx, method, "/mail", query, body)
+// registered makes a request with the token of this device. Without one that the server knows the device registers first.
+func (c *Client) registered(ctx context.Context, method, path string, query url.Values, body []byte) ([]byte, error) {
+	b, err := c.do(ctx, method, path, query, body)
 	if !errors.Is(err, fault.Expired) {
 		return b, err
 	}
 	if err := c.register(ctx); err != nil {
 		return nil, err
 	}
-	return c.do(ctx, method, "/mail", query, body)
+	return c.do(ctx, method, path, query, body)
 }
 
 func (c *Client) register(ctx context.Context) error {

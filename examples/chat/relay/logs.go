@@ -156,16 +156,20 @@ func ownerOf(tx *bbolt.Tx, id device.ID) (o owner, known bool) {
 }
 
 // stored returns the entries of a user's log.
-func stored(tx *bbolt.Tx, user string) (log [][]byte, err error) {
-	entries := tx.Bucket(logsBucket).Bucket([]byte(user))
-	if entries == nil {
+func stored(tx *bbolt.Tx, user string) ([][]byte, error) {
+	return entriesIn(tx.Bucket(logsBucket).Bucket([]byte(user)))
+}
+
+// entriesIn returns what a bucket holds, in order; nothing of one that is not there.
+func entriesIn(b *bbolt.Bucket) (entries [][]byte, err error) {
+	if b == nil {
 		return nil, nil
 	}
-	err = entries.ForEach(func(_, entry []byte) error {
-		log = append(log, slices.Clone(entry))
+	err = b.ForEach(func(_, entry []byte) error {
+		entries = append(entries, slices.Clone(entry))
 		return nil
 	})
-	return log, err
+	return entries, err
 }
 
 // logOf returns a user's log, verified.

@@ -1,18 +1,21 @@
 // Package relay is the server of the chat, and a client for it. It stores and forwards what it cannot read: the device logs
-// of users, the newest device-key of each device, and a queue for each device. It is an example: it serves any number of
+// of users, the newest device-key of each device, the chains of groups, and a queue for each device. It is an example: it serves any number of
 // users on one machine, and has no rate limits.
 //
 //	GET    /logs/{user}?from=N            entries from the place N on
 //	POST   /logs/{user}                   an entry; it must extend the log, or be in it already
 //	GET    /keys/{user}                   the newest device-key of each active device
 //	POST   /keys/{user}                   a device-key
+//	GET    /groups/{id}?from=N            entries from the place N on, and those that count no more
+//	POST   /groups                        an entry; it must extend the chain of its group, or be in it already
 //	POST   /challenges/{user}             a nonce for a device to sign
 //	POST   /tokens?nonce=HEX              the answer; what comes back is a token
 //	POST   /mail?to=ID,ID                 something for devices; what comes back are those that have it
 //	GET    /mail?after=N&wait=SECONDS     what waits for the device that asks, behind number N
 //	DELETE /mail?upto=N                   it has everything up to number N
 //
-// Logs and device-keys are for everybody and prove themselves. Mail takes a token: "Authorization: Bearer TOKEN". Bodies are
+// Logs and device-keys are for everybody, and what is posted proves itself. Mail, and the chain of a group, take a token:
+// "Authorization: Bearer TOKEN". Bodies are
 // the bytes themselves; lists are frames (frames.go). A refusal has the number of its fault.Code in the header "Fault".
 package relay
 
@@ -50,8 +53,12 @@ var (
 	devicesBucket = []byte("devices") // device: owner
 	keysBucket    = []byte("keys")    // device: its newest device-key
 	keyIDsBucket  = []byte("key IDs") // ID of every messaging key that was served: device
+	groupsBucket  = []byte("groups")  // group: place: entry
+	sidesBucket   = []byte("sides")   // group: number: entry that does not count any more
 	mailBucket    = []byte("mail")    // device: number: sender and data
 )
+
+var buckets = [][]byte{logsBucket, devicesBucket, keysBucket, keyIDsBucket, groupsBucket, sidesBucket, mailBucket}
 
 // Open opens the database in a file, or makes it. name is what devices sign that they register at.
 func Open(path, name string) (*Server, error) {
@@ -60,7 +67,7 @@ func Open(path, name string) (*Server, error) {
 		return nil, fmt.Errorf("relay: %w: %w", fault.StoreFailed, err)
 	}
 	err = db.Update(func(tx *bbolt.Tx) error {
-		for _, b := range [][]byte{logsBucket, devicesBucket, keysBucket, keyIDsBucket, mailBucket} {
+		for _, b := range buckets {
 			if _, err := tx.CreateBucketIfNotExists(b); err != nil {
 				return err
 			}
@@ -79,6 +86,8 @@ func Open(path, name string) (*Server, error) {
 		"POST /logs/{user}":       s.postEntry,
 		"GET /keys/{user}":        s.getKeys,
 		"POST /keys/{user}":       s.postKey,
+		"GET /groups/{id}":        s.getGroup,
+		"POST /groups":            s.postEntryOfGroup,
 		"POST /challenges/{user}": s.postChallenge,
 		"POST /tokens":            s.postAnswer,
 		"POST /mail":              s.postMail,

@@ -92,14 +92,22 @@ func (p *Phone) lookMessage(e *sotto.Event, it *item) error {
 		return fmt.Errorf("its sender is known to be revoked")
 	}
 	if f := p.w.ledger.forms[e.ID]; f.room != nil && !known && !maybe {
-		if tip, err := p.tip(f.room); err != nil || tip == nil || tip.above(f.entry) && !tip.has(f.user) {
+		if tip, err := p.tip(f.room); err != nil || tip != nil && tip.above(f.entry) && !tip.has(f.user) {
 			return errors.Join(err, fmt.Errorf("%s takes %s, who is not in %s any more", p, f, f.room))
 		}
 	}
-	p.w.Trace("%s reads %s, again: %v%s", p, p.w.ledger.forms[e.ID], e.Again, held(it))
+	p.w.Trace("%s reads %s, again: %v%s%s", p, p.w.ledger.forms[e.ID], e.Again, held(it), p.w.ledger.forms[e.ID].how(p))
 	p.note(e)
 	p.unacked = append(p.unacked, *e)
 	return nil
+}
+
+// how tells that a phone may read a message only because it was shared.
+func (f *form) how(p *Phone) string {
+	if f.readers[p.id] {
+		return ""
+	}
+	return ", which was shared"
 }
 
 func held(it *item) string {
@@ -135,6 +143,7 @@ func (p *Phone) lookRefused(e *sotto.Event, it *item, g *got) error {
 		if err != nil || tip != nil && tip.above(f.entry) && tip.has(f.user) {
 			return errors.Join(err, fmt.Errorf("%s refuses %s, who is in %s: %w", p, f, f.room, e.Why))
 		}
+		p.w.Trace("%s does not read %s, of a member who left", p, f)
 		f.lose(p.id, "of somebody who is no member any more")
 		return nil
 	}

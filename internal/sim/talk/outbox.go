@@ -36,8 +36,12 @@ func (p *Phone) recognize() error {
 	return p.recognizeShared(parcels)
 }
 
-// recognizeShared takes what is left for sessions that were shared, now or sealed again.
+// recognizeShared takes what is left for sessions that were shared, now or sealed again; not before the phone has asked for
+// what it is not sure about.
 func (p *Phone) recognizeShared(parcels []sotto.Parcel) error {
+	if len(p.unsure) > 0 {
+		return nil
+	}
 	waits := map[[32]byte]bool{}
 	for i, m := range parcels {
 		waits[m.ID] = true

@@ -79,7 +79,6 @@ func (r *Relay) takeEntry(p *Phone, data []byte) (bool, error) {
 			return false, nil // the first one was lost
 		}
 		of = &room{w: r.w, id: info.Group, number: len(r.w.rooms) + 1}
-		r.w.rooms = append(r.w.rooms, of)
 	}
 	if of.entry(info.Hash) != nil {
 		return true, nil
@@ -90,6 +89,9 @@ func (r *Relay) takeEntry(p *Phone, data []byte) (bool, error) {
 		return false, nil
 	}
 	e.change()
+	if e.parent == nil {
+		r.w.rooms = append(r.w.rooms, of)
+	}
 	of.entries = append(of.entries, e)
 	if e.parent == nil || e.parent.above(of.newest) || e.info.Op == group.OpResolve {
 		of.newest = e
@@ -149,7 +151,7 @@ func (e *entry) has(user string) bool {
 
 // steady reports whether a user was in from an entry on, and it counts.
 func (r *room) steady(user string, from *entry) bool {
-	if !r.newest.above(from) {
+	if from == nil || !r.newest.above(from) {
 		return false
 	}
 	for e := r.newest; ; e = e.parent {

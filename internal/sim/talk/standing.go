@@ -18,6 +18,9 @@ func (w *World) Compare() error {
 	if user == p.user.name {
 		return nil
 	}
+	if _, err := p.account.Contact(background(), user); err != nil {
+		return p.refused("find "+user, err, fault.UntrustedSigner) // whom it does not know it believes
+	}
 	log := w.Server.Serve(user, 0)
 	if w.Server.Evil && w.Choose("another identity", 2) == 1 {
 		k, err := device.Generate(user, device.Classical, w.now)
@@ -60,6 +63,7 @@ func (p *Phone) collect() error {
 		if g := p.got[e.ID]; e.Kind != sotto.KindIdentity || g != nil && g.acked == 0 {
 			continue
 		}
+		e.Again = false // it is given out for the first time
 		p.unacked = append(p.unacked, e)
 		if err := p.lookNotice(&e); err != nil {
 			return err

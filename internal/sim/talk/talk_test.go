@@ -115,6 +115,10 @@ func TestEverythingHappensNowAndThen(t *testing.T) {
 		"too far ahead": true, "not known here": true, "asks for a session": true, "asks everybody": true,
 		"out of what was held": true, "renews its messaging key": true, "closes session": true, "was sealed again": true,
 		"is used up": true, "is too old": true, "nobody has session": true,
+		"makes a group": true, "signs a change": true, "does not take an entry": true, "notices: joined": true, "notices: members": true,
+		"notices: group-forked": true, "notices: group-ended": true, "notices: identity": true, "resolves group": true,
+		"parts group": true, "alters entry": true, "another identity": true, "acknowledges": true, " out: identity changed": true,
+		"gets history": true, "which was shared": true, "wants a group": true, "of a member who left": true,
 	}
 	random := rand.New(rand.NewPCG(1, 2))
 	var trace []string

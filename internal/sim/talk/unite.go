@@ -64,12 +64,12 @@ func (w *World) united(r *room) error {
 		if !w.active(p.user.name, p.id) || w.frozen(p.user.name) || !p.on() || !r.newest.has(p.user.name) {
 			continue
 		}
+		if r.outside(p) {
+			w.Trace("nobody can bring %s into %s any more", p, r)
+			continue
+		}
 		g, err := p.account.Group(background(), r.id)
 		if err != nil {
-			if w.ledger.lives[p.id] > 0 {
-				w.Trace("%s has forgotten %s", p, r)
-				continue
-			}
 			return fmt.Errorf("%s is in %s and does not join: %w", p, r, err)
 		}
 		s, err := g.State(background())
@@ -89,6 +89,27 @@ func (w *World) united(r *room) error {
 		}
 	}
 	return nil
+}
+
+// outside reports whether a phone does not know the group, and nobody who could bring it in does: who added its user, or
+// another phone of his. Disks were put back.
+func (r *room) outside(p *Phone) bool {
+	if _, err := p.account.Group(background(), r.id); err == nil {
+		return false
+	}
+	adder := ""
+	for e := r.newest; e != nil && adder == ""; e = e.parent {
+		if e.info.User == p.user.name && (e.info.Op == group.OpAdd || e.info.Op == group.OpCreate) {
+			adder = e.info.Actor
+		}
+	}
+	return !slices.ContainsFunc(r.w.everyPhone(), func(o *Phone) bool {
+		if o.user != p.user && o.user.name != adder || !r.w.active(o.user.name, o.id) || !r.newest.has(o.user.name) {
+			return false
+		}
+		_, err := o.account.Group(background(), r.id)
+		return err == nil
+	})
 }
 
 // ended is nil when an owner has spoken for two branches, so that the group has ended for good.

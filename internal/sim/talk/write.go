@@ -138,7 +138,7 @@ func (p *Phone) readers(c *sotto.Conversation, t *text) (map[device.ID]bool, err
 	return readers, nil
 }
 
-// tip is the newest entry of a group that counts for the phone.
+// tip is the newest entry of a group that counts for the phone, nil while the server does not have it or the phone is off.
 func (p *Phone) tip(r *room) (*entry, error) {
 	g, err := p.account.Group(background(), r.id)
 	if err != nil {
@@ -148,11 +148,7 @@ func (p *Phone) tip(r *room) (*entry, error) {
 	if err != nil {
 		return nil, p.failed("looks at "+r.String(), err)
 	}
-	e := r.entry(s.Tip)
-	if e == nil {
-		return nil, fmt.Errorf("%s holds an entry of %s that nobody brought", p, r)
-	}
-	return e, nil
+	return r.entry(s.Tip), nil
 }
 
 // last is what this phone sealed last of a message.
@@ -204,8 +200,8 @@ func (p *Phone) noteForm(t *text, m *sotto.Parcel, readers map[device.ID]bool) e
 			return fmt.Errorf("%s seals %s: %w", p, t, err)
 		}
 		if t.room != nil {
-			if f.entry, err = p.tip(t.room); f.entry == nil {
-				return errors.Join(err, fmt.Errorf("%s seals %s in a group that it does not know", p, t))
+			if f.entry, err = p.tip(t.room); err != nil {
+				return err
 			}
 		}
 	}
