@@ -22,7 +22,7 @@ type groupWork struct {
 	inputs []groupInput  // its entries in this batch, by epoch
 	chain  *group.State  // of a group that is not known: verified so far, and nothing that counts
 	tried  map[device.Hash]tried
-	waits  bool          // a session waits for the chain
+	waits  bool // a session waits for the chain
 }
 
 // tried is what became of verifying the chain to an entry, so that it is done once in a batch.
@@ -137,7 +137,9 @@ func (b *batch) growGroup(ctx context.Context, w *groupWork) error {
 		case size > 1:
 			size /= 2
 		default:
-			b.refuseEntry(left[0], w.state, err)
+			if err := b.refuseEntry(ctx, left[0], w.state, err); err != nil {
+				return err
+			}
 			left = left[1:]
 		}
 	}
@@ -177,22 +179,30 @@ func (b *batch) identities(v *view, failed *error) group.Logs {
 }
 
 // refuseEntry says what an entry lacks: a log, for which it waits, entries before it, which come with it once more, or a right.
-func (b *batch) refuseEntry(in groupInput, s *group.State, err error) {
+func (b *batch) refuseEntry(ctx context.Context, in groupInput, s *group.State, err error) error {
 	var missing *group.LogError
 	switch {
 	case errors.As(err, &missing):
-		in.wait(heldEntries, fault.TooFarAhead, []Need{b.needOf(missing)})
+		n, err := b.needOf(ctx, missing)
+		if err != nil {
+			return err
+		}
+		in.wait(heldEntries, fault.TooFarAhead, []Need{n})
 	case errors.Is(err, fault.TooFarAhead):
 		in.refuse(err)
 		in.event.Needs = []Need{{GroupOf: &in.claim.Group, FromSeq: min(s.Epoch()+1, in.claim.Epoch)}}
 	default:
 		in.refuse(err)
 	}
+	return nil
 }
 
 // needOf asks for the log of an identity.
-func (b *batch) needOf(missing *group.LogError) Need {
+func (b *batch) needOf(ctx context.Context, missing *group.LogError) (Need, error) {
 	n := Need{LogOf: missing.User}
+	if err := b.load(ctx, missing.User); err != nil {
+		return n, err
+	}
 	switch l := b.logs[missing.User]; {
 	case l == nil:
 	case l.Pin().Root == missing.Root:
@@ -200,7 +210,7 @@ func (b *batch) needOf(missing *group.LogError) Need {
 	default:
 		n.Root = &missing.Root
 	}
-	return n
+	return n, nil
 }
 
 // settleGroups says what became of entries, when everything is known that this batch tells.

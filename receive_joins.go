@@ -35,7 +35,11 @@ func (b *batch) groupOffer(ctx context.Context, in *input, o *session.Offer, id,
 	var missing *group.LogError
 	switch {
 	case errors.As(err, &missing):
-		in.wait(heldEnvelopes, fault.TooFarAhead, []Need{b.needOf(missing)})
+		n, err := b.needOf(ctx, missing)
+		if err != nil {
+			return nil, err
+		}
+		in.wait(heldEnvelopes, fault.TooFarAhead, []Need{n})
 		return nil, nil
 	case errors.Is(err, fault.TooFarAhead):
 		need := Need{GroupOf: &id}

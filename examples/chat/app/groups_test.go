@@ -100,6 +100,7 @@ func TestANewcomerIsAskedWhomToTrust(t *testing.T) {
 	bob.trust("dave")
 	club := alice.founds("bob", "dave")
 	alice.say(club, texts[0])
+	bob.reads("alice: " + texts[0])
 	for _, user := range []string{"alice", "bob"} {
 		dave.reads()
 		dave.restart()
@@ -149,6 +150,7 @@ func TestRevokedDeviceOfAMemberStillSyncs(t *testing.T) {
 	all := s.friends("alice", "bob")
 	phone, bob := all[0], all[1]
 	club := phone.founds("bob")
+	bob.sync()
 	laptop := phone.join()
 	laptop.trust("bob")
 	laptop.sync()
