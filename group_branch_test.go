@@ -240,3 +240,54 @@ func TestWhatWaitsInAGroupIsCutForRevokedDevices(t *testing.T) {
 		t.Errorf("%d messages wait for the others", n)
 	}
 }
+
+// An entry of a member whose log is not here waits for it; what stands on it is asked for once more.
+func TestAnEntryOfAMemberWhoIsNotKnownWaitsForHisLog(t *testing.T) {
+	bob, c := joined(t)
+	dave := newPerson(t, "dave", nil)
+	c.persons["dave"] = dave
+	receive(t, bob, c.add("alice", "dave")...)
+	receive(t, bob, c.put("alice", group.SetRole("dave", group.RoleAdmin))...)
+	his := c.put("dave", group.Remove("carol"))
+	after := c.put("alice", group.SetRole("bob", group.RoleAdmin))
+	events := receive(t, bob, his[0], after[0])
+	wantWhy(t, events[0], fault.TooFarAhead)
+	if n := events[0].Needs; len(n) != 1 || n[0].LogOf != "dave" || n[0].Root != nil || n[0].FromSeq != 0 {
+		t.Errorf("needs %+v", n)
+	}
+	wantWhy(t, events[1], fault.TooFarAhead)
+	if n := events[1].Needs; len(n) != 1 || n[0].GroupOf == nil || n[0].FromSeq != 5 {
+		t.Errorf("needs %+v", n)
+	}
+	bob.Restart()
+	found := false
+	for _, n := range must(bob.Needs(background)) {
+		found = found || n.LogOf == "dave"
+	}
+	if !found {
+		t.Error("dave's log is not asked for")
+	}
+	trustAll(t, bob, dave)
+	receive(t, bob)
+	if s := stateOf(t, bob, c); s.Tip != sum(his[0]) {
+		t.Errorf("at epoch %d", s.Epoch)
+	}
+	only(t, receive(t, bob, after...))
+	wantIn(t, bob, c)
+}
+
+// A log that grew is asked for from where it ends.
+func TestAnEntryOfANewDeviceWaitsForTheEndOfTheLog(t *testing.T) {
+	bob, c := joined(t)
+	alice := c.persons["alice"]
+	phone, entry := alice.add()
+	change := must(c.state().Propose(phone, alice.log, start, group.SetRole("carol", group.RoleAdmin)))[0]
+	c.chain = append(c.chain, change)
+	e := receive(t, bob, change)[0]
+	wantWhy(t, e, fault.TooFarAhead)
+	if n := e.Needs; len(n) != 1 || n[0].LogOf != "alice" || n[0].Root != nil || n[0].FromSeq != 1 {
+		t.Errorf("needs %+v", n)
+	}
+	receive(t, bob, entry)
+	wantIn(t, bob, c)
+}

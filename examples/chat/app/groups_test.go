@@ -153,6 +153,7 @@ func TestRevokedDeviceOfAMemberStillSyncs(t *testing.T) {
 	bob.sync()
 	laptop := phone.join()
 	laptop.trust("bob")
+	phone.sync() // it sees the laptop's key
 	laptop.sync()
 	must(t, laptop.Revoke(t.Context(), phone.Device()))
 	laptop.sync()
