@@ -122,6 +122,9 @@ func (v *view) keepBegun(b *begun) error {
 	if err := v.putWithout(id, b.crew.without); err != nil {
 		return err
 	}
+	if err := v.hearOwn(b.crew.place); err != nil {
+		return err
+	}
 	if len(b.to) == 0 {
 		return nil
 	}

@@ -148,9 +148,19 @@ func (g *Group) Chain(ctx context.Context) ([][]byte, error) {
 
 // group returns a group that is known.
 func (v *view) group(id device.Hash) (*groups.Group, error) {
-	g, err := v.groups.Group(v.tx, id)
+	g, err := v.find(id)
 	if err == nil && g == nil {
 		err = fmt.Errorf("sotto: no group of that ID is known here: %w", fault.UnknownSession)
+	}
+	return g, err
+}
+
+// find returns a group, nil for one that is not known.
+func (v *view) find(id device.Hash) (*groups.Group, error) {
+	var failed error
+	g, err := v.groups.Group(v.tx, id, v.identities(&failed))
+	if failed != nil {
+		return nil, failed
 	}
 	return g, err
 }
@@ -209,6 +219,6 @@ func placeAt(s *group.State, entry device.Hash) (*session.Conversation, error) {
 
 // isGroup reports whether a conversation is a group that is known.
 func (v *view) isGroup(id device.Hash) (bool, error) {
-	g, err := v.groups.Group(v.tx, id)
+	g, err := v.find(id)
 	return g != nil, err
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/sottokit/sotto/device"
 	"github.com/sottokit/sotto/internal/groups"
+	"github.com/sottokit/sotto/session"
 )
 
 // announce begins a session in every group whose members this device has changed: newcomers need one by whoever added them.
@@ -51,10 +52,37 @@ func (a *Account) announceIn(ctx context.Context, id device.Hash) error {
 			if err := v.keepBegun(b); err != nil {
 				return err
 			}
+			if g, err = v.group(id); err != nil {
+				return err
+			}
 			g.Announce = false
 			return v.groups.Save(v.tx, g)
 		})
 	})
+}
+
+// hearOwn notes that this device's own statement names the newest entry of a group.
+func (v *view) hearOwn(c *session.Conversation) error {
+	if c.State == nil {
+		return nil
+	}
+	g, err := v.group(c.ID)
+	if err != nil {
+		return err
+	}
+	keys, err := v.keys()
+	if err != nil {
+		return err
+	}
+	var failed error
+	next, err := g.State.Hear(v.Account.user, keys.Record().Cert(), *c.State, v.identities(&failed))
+	if failed != nil {
+		return failed
+	}
+	if err != nil || next == g.State {
+		return err
+	}
+	return v.growGroup(g, next, nil)
 }
 
 // announceEverywhere lets a session begin in every group, for a device that this one has brought in: it learns of the group

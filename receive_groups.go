@@ -44,7 +44,7 @@ func (b *batch) group(ctx context.Context, id device.Hash) (*groupWork, error) {
 	}
 	w := &groupWork{tried: map[device.Hash]tried{}}
 	err := b.view(ctx, func(v *view) (err error) {
-		w.before, err = v.Account.groups.Group(v.tx, id)
+		w.before, err = v.find(id)
 		return err
 	})
 	if err != nil {

@@ -219,6 +219,10 @@ func (d *draft) finish() (*State, error) {
 	if len(d.side) > 0 {
 		d.cur.encoded = nil // the walks to come need no digest
 		d.judge()
+		if d.scratch { // from here on it is a state like any other, which judges the same again
+			d.scratch = false
+			d.judge()
+		}
 		if err := d.trim(); err != nil {
 			return nil, err
 		}

@@ -344,3 +344,23 @@ func TestEntriesOnSideBranchesAreChecked(t *testing.T) {
 	split := other.forge(s.b, groupentry.Remove, erin, 0, nil)
 	s.wantBranches(s.learn(state, split), group.Open, group.Open)
 }
+
+// Who ended the group has nobody left on that branch. What the owner said counts all the same, whichever branch came first.
+func TestTheEndOfAGroupDecidesLikeAResolve(t *testing.T) {
+	s := newScene(t)
+	for _, admin := range []string{bob, carol} {
+		s.put(s.a, group.SetRole(admin, group.RoleMember))
+	}
+	end, other := s.branch(), s.branch()
+	end.put(s.a, group.Remove(alice))
+	other.put(s.b, group.Remove(bob))
+	first, second := s.parted(end, other)
+	s.want(first, group.Ended, end.tip())
+	s.want(second, group.Ended, end.tip())
+
+	other.put(s.a, group.Add(erin, s.people[erin].root())) // the owner speaks there, too
+	first, second = s.parted(end, other)
+	if first.Status() != group.Ended || second.Status() != group.Ended {
+		t.Errorf("%v and %v after the owner spoke on both", first.Status(), second.Status())
+	}
+}

@@ -144,7 +144,7 @@ type branch struct {
 	speakers     map[identity]bool // whose active devices signed on it
 	ownerSpeaks  bool              // the owner at the parting is one of them
 	ownerSigned  bool              // or signed an entry with a device that is revoked now
-	resolved     bool              // it has a resolve
+	resolved     bool              // it has a resolve, or the owner has ended the group on it
 	against      []bool            // the other branches against which it counts, since a speaker is a member there
 	beaten, lost bool              // lost: against one that has a resolve
 }
@@ -174,16 +174,17 @@ func (c *court) contest(at *node, on []*node) outcome {
 	if len(left) == 0 { // each is beaten by another one
 		left = all
 	}
-	end := left[0].outcome
+	end, open := left[0].outcome, false
 	if len(left) > 1 {
-		end = stalemate(left, all)
+		end, open = stalemate(left, all)
 	}
 	for _, b := range all {
 		switch stays := slices.Contains(left, b); {
+		case stays && len(left) == 1: // what it stands on says what it amounts to
+		case stays && open:
+			c.ruling[b.first] = Open
 		case !stays && b.lost:
 			c.ruling[b.first] = Refused
-		case stays && len(left) > 1 && end.status != Active:
-			c.ruling[b.first] = Open
 		default:
 			c.ruling[b.first] = Idle
 		}
@@ -192,10 +193,10 @@ func (c *court) contest(at *node, on []*node) outcome {
 }
 
 // stalemate is what comes of branches none of which beats another one: the first of them is the trunk, which is that of
-// before if it is among them.
-func stalemate(left, all []*branch) outcome {
-	end := outcome{tip: left[0].tip, status: left[0].status}
-	open, ended := false, false
+// before if it is among them. It is open when one of them counts against another one.
+func stalemate(left, all []*branch) (end outcome, open bool) {
+	end = outcome{tip: left[0].tip, status: left[0].status}
+	ended := false
 	for _, b := range left {
 		end.tips = append(end.tips, b.tips...)
 		for _, o := range left {
@@ -211,7 +212,7 @@ func stalemate(left, all []*branch) outcome {
 	case open:
 		end.status = Frozen
 	}
-	return end
+	return end, open
 }
 
 // beats reports whether branch b, number i, wins against o, number j. If only one of them counts against the other, that one
@@ -224,10 +225,13 @@ func (b *branch) beats(o *branch, i, j int) bool {
 	return b.resolved && (!o.ownerSigned || b.ownerSpeaks && !o.ownerSpeaks)
 }
 
-// weigh finds out which branch counts against which.
+// weigh finds out which branch counts against which. Where a group has ended nobody is a member: those who were before count.
 func (c *court) weigh(all []*branch) {
 	for j, o := range all {
 		for _, tip := range o.tips {
+			if tip.ends() {
+				tip = tip.parent
+			}
 			c.cur.to(tip)
 			for i, b := range all {
 				for id := range b.speakers {
@@ -255,7 +259,7 @@ func (c *court) gather(b *branch, owner identity) {
 			speak(by)
 		}
 		b.ownerSigned = b.ownerSigned || n.signer.identity == owner
-		b.resolved = b.resolved || n.Op == groupentry.Resolve
+		b.resolved = b.resolved || n.Op == groupentry.Resolve || n.ends()
 	}
 	for todo := []*node{b.first}; len(todo) > 0; {
 		n := todo[len(todo)-1]

@@ -144,10 +144,7 @@ func TestResumeRefusesWhatWasNotKept(t *testing.T) {
 		"another group":      func() (*group.State, error) { return group.Resume(device.Hash{}, trunk, side, heard) },
 		"side without trunk": func() (*group.State, error) { return group.Resume(s.id, trunk[:2], side, nil) },
 		"heard of nothing":   func() (*group.State, error) { return group.Resume(s.id, trunk, nil, []group.Heard{{Entry: first}}) },
-		"a trunk that lost": func() (*group.State, error) {
-			return group.Resume(s.id, other.entries, [][]byte{one.last()}, lost(heard, s))
-		},
-		"an entry cut": func() (*group.State, error) { return group.Resume(s.id, [][]byte{trunk[0][:9]}, nil, nil) },
+		"an entry cut":       func() (*group.State, error) { return group.Resume(s.id, [][]byte{trunk[0][:9]}, nil, nil) },
 		"a digest of no one": func() (*group.State, error) {
 			bad := s.forge(s.a, groupentry.Remove, dave, 0, func(e *groupentry.Entry) { e.Members[0] ^= 1 })
 			return group.Resume(s.id, append(s.branch().entries, bad), nil, nil)
@@ -163,9 +160,29 @@ func TestResumeRefusesWhatWasNotKept(t *testing.T) {
 	}
 }
 
-// lost says in addition that carol, who signed the other branch, is out and revoked.
-func lost(heard []group.Heard, s *scene) []group.Heard {
-	return append(slices.Clone(heard), group.Heard{User: carol, Root: s.people[carol].root(), Cert: s.c.Record().Cert()})
+// Without logs a state does not know of every revoked device: the trunk that was kept stays, and nothing is sent, until
+// Extend has judged with the logs.
+func TestResumeKeepsItsTrunkUntilTheLogsAreThere(t *testing.T) {
+	s := newScene(t)
+	one, other := s.branch(), s.branch()
+	one.put(s.b, group.Remove(dave))
+	other.put(s.c, group.Add(erin, s.people[erin].root()))
+	state, _ := s.parted(one, other)
+	s.add(carol)
+	s.revoke(s.c)
+	state = must(state.Extend(nil, s.logs))
+	s.want(state, group.Active, one.tip())
+	kept := must(group.Resume(s.id, one.entries, state.Side(), nil)) // nothing says that carol's device was revoked
+	if kept.Tip() != one.tip() {
+		t.Error("the trunk moved")
+	}
+	s.want(must(kept.Extend(nil, s.logs)), group.Active, one.tip())
+	lives := []group.Heard{{User: bob, Root: s.people[bob].root(), Cert: s.b.Record().Cert()}} // that bob's was
+	kept = must(group.Resume(s.id, one.entries, state.Side(), lives))
+	if kept.Tip() != one.tip() || kept.Status() != group.Frozen {
+		t.Errorf("%v at %v", kept.Status(), kept.Tip())
+	}
+	s.want(must(kept.Extend(nil, s.logs)), group.Active, one.tip())
 }
 
 func TestProposeRefuses(t *testing.T) {

@@ -71,6 +71,9 @@ func (s *State) Propose(me *device.Keys, own *device.Log, now time.Time, changes
 	if s.status == Ended {
 		return nil, fmt.Errorf("group: it has ended: %w", fault.Expired)
 	}
+	if m, in := s.Find(own.User()); in && m.Root != own.Pin().Root {
+		return nil, fmt.Errorf("group: the member is another identity of this user: %w", fault.UntrustedSigner)
+	}
 	d := s.draft(logs)
 	entries := make([][]byte, len(changes))
 	for i, c := range changes {

@@ -11,7 +11,8 @@ import (
 )
 
 // Resume reads a State that was kept: the entries of the trunk in order, and what Side and Heard returned. No signature is
-// checked, so everything comes from the caller's own sealed store. What does not fit together is fault.Damaged.
+// checked, so everything comes from the caller's own sealed store. Extend without entries then judges with the logs: no more
+// than a few hundred revoked devices are remembered. What does not fit together is fault.Damaged.
 func Resume(id device.Hash, trunk, side [][]byte, heard []Heard) (*State, error) {
 	s, err := resume(id, trunk, side, heard)
 	switch {
@@ -64,12 +65,17 @@ func (d *draft) remember(heard []Heard) (*State, error) {
 		}
 		d.heard = append(d.heard, mark{by, n})
 	}
-	tip := d.newest()
+	kept := *d
 	s, err := d.finish()
-	if err == nil && s.newest() != tip {
-		err = fmt.Errorf("trunk is not the one that was kept: %w", fault.Malformed)
+	if err != nil || s.newest() == kept.newest() {
+		return s, err
 	}
-	return s, err
+	// Without logs too few devices were known to be revoked. What was kept stays, until Extend judges it with the logs.
+	kept.status, kept.verdict = Frozen, nil
+	kept.cur.to(kept.newest())
+	unjudged := kept.State
+	unjudged.tip = *kept.cur
+	return &unjudged, nil
 }
 
 func compareHeard(a, b Heard) int {

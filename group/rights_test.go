@@ -199,7 +199,7 @@ func TestResetMemberIsAddedAgain(t *testing.T) {
 	s.put(s.a, group.SetRole(bob, group.RoleMember))
 	again := s.found(bob)
 	_, err := s.state().Propose(again.first(), again.log, start, group.Remove(bob))
-	wantFault(t, err, fault.TooFarAhead)
+	wantFault(t, err, fault.UntrustedSigner)
 	s.put(s.a, group.Remove(bob))
 	s.join(s.a, bob)
 	s.put(again.first(), group.Remove(bob))

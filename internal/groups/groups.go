@@ -71,8 +71,8 @@ const maxFields = 4 << 20
 // ErrMoved says that the store has another state by now than the one that a change began from.
 var ErrMoved = errors.New("the group has changed meanwhile")
 
-// Group returns a group, nil for one that is not known.
-func (g *Groups) Group(tx *store.Tx, id device.Hash) (*Group, error) {
+// Group returns a group, nil for one that is not known. One that is put together again is judged with the logs.
+func (g *Groups) Group(tx *store.Tx, id device.Hash, logs group.Logs) (*Group, error) {
 	b, found, err := tx.Get(name(roomGroup, id))
 	if err != nil || !found {
 		return nil, err
@@ -94,6 +94,9 @@ func (g *Groups) Group(tx *store.Tx, id device.Hash) (*Group, error) {
 	}
 	if s.State, err = resume(tx, id, &s.fields); err != nil {
 		return nil, err
+	}
+	if s.State, err = s.State.Extend(nil, logs); err != nil {
+		return nil, fmt.Errorf("groups: stored group: %w", err)
 	}
 	g.remember(id, s.sum, s.State)
 	return s, nil
@@ -160,22 +163,23 @@ func Each(tx *store.Tx, f func(id device.Hash) error) error {
 // may have and before has not.
 func (g *Groups) Put(tx *store.Tx, before *Group, next *group.State, entries [][]byte, now time.Time) (*Group, error) {
 	id := next.ID()
-	stored, err := g.Group(tx, id)
+	stored, found, err := tx.Get(name(roomGroup, id))
 	if err != nil {
 		return nil, err
 	}
-	if (stored == nil) != (before == nil) || stored != nil && stored.sum != before.sum {
+	if found != (before != nil) || found && sha256.Sum256(stored) != before.sum {
 		return nil, ErrMoved
 	}
 	to := &Group{State: next}
 	from := uint64(0)
 	if before == nil {
-		if err := list(tx, id); err != nil {
-			return nil, err
-		}
+		err = list(tx, id)
 	} else {
 		to.Pending, to.Announce, to.fields = before.Pending, before.Announce, before.fields
-		from = Parts(before.State, next)
+		from, err = parts(tx, to)
+	}
+	if err != nil {
+		return nil, err
 	}
 	came := map[device.Hash][]byte{}
 	for _, b := range entries {
@@ -246,6 +250,21 @@ func (g *Groups) Save(tx *store.Tx, s *Group) error {
 	s.sum = sha256.Sum256(b)
 	g.remember(id, s.sum, s.State)
 	return nil
+}
+
+// parts is the first epoch at which another entry is stored than the state has.
+func parts(tx *store.Tx, s *Group) (uint64, error) {
+	epoch := min(s.fields.Length, s.State.Epoch()+1)
+	for ; epoch > 0; epoch-- {
+		row, _, err := tx.Get(trunkName(s.State.ID(), epoch-1))
+		if err != nil {
+			return 0, err
+		}
+		if h, _ := s.State.Entry(epoch - 1); len(row) == rowSize && device.Hash(row[:sha256.Size]) == h {
+			break
+		}
+	}
+	return epoch, nil
 }
 
 // Parts is the first epoch at which two states have different entries.

@@ -93,10 +93,10 @@ func (w *world) put(before *groups.Group, next *group.State, entries [][]byte, n
 func (w *world) stored() (g *groups.Group) {
 	w.Helper()
 	w.do(func(tx *store.Tx) (err error) {
-		if g, err = w.Group(tx, w.id); err != nil {
+		if g, err = w.Group(tx, w.id, w.find); err != nil {
 			return err
 		}
-		fresh, err := (&groups.Groups{}).Group(tx, w.id)
+		fresh, err := (&groups.Groups{}).Group(tx, w.id, w.find)
 		if err != nil {
 			return err
 		}
@@ -178,7 +178,7 @@ func TestWhatWaitsIsKept(t *testing.T) {
 	must(w.put(nil, s, [][]byte{first}, start))
 	_, entries := w.propose(s, "alice", w.add("bob"), group.SetRole("bob", group.RoleAdmin), w.add("carol"))
 	w.do(func(tx *store.Tx) error {
-		g := must(w.Group(tx, w.id))
+		g := must(w.Group(tx, w.id, w.find))
 		g.Pending, g.Announce = entries, true
 		return w.Save(tx, g)
 	})
@@ -192,7 +192,7 @@ func TestWhatWaitsIsKept(t *testing.T) {
 		t.Errorf("%d entries wait", len(g.Pending))
 	}
 	w.do(func(tx *store.Tx) error {
-		g := must(w.Group(tx, w.id))
+		g := must(w.Group(tx, w.id, w.find))
 		g.Pending, g.Announce = nil, false
 		return w.Save(tx, g)
 	})

@@ -195,11 +195,7 @@ func (a *App) receiveNeeded(ctx context.Context, show Show) error {
 	if err != nil {
 		return err
 	}
-	followed, err := a.bring(ctx, events, nil)
-	if err != nil {
-		return err
-	}
-	return a.keep(ctx, slices.Concat(events, followed), show)
+	return a.keep(ctx, events, show)
 }
 
 // needed fetches what everything that is held needs. Requests are sent when mail comes: then it is known from whom.

@@ -2,7 +2,10 @@ package app_test
 
 import (
 	"errors"
+	"net/http"
+	"net/http/httptest"
 	"slices"
+	"strconv"
 	"testing"
 
 	"github.com/sottokit/sotto"
@@ -121,6 +124,34 @@ func (p *terminal) needs(user string) bool {
 	needs, err := p.Needs(p.t.Context())
 	must(p.t, err)
 	return slices.ContainsFunc(needs, func(n sotto.Need) bool { return n.LogOf == user })
+}
+
+// refusing answers in the place of a relay that does not take entries of groups.
+type refusing struct{}
+
+func (refusing) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.URL.Path != "/groups" {
+		return http.DefaultTransport.RoundTrip(r)
+	}
+	answer := httptest.NewRecorder()
+	answer.Header().Set("Fault", strconv.Itoa(int(fault.StoreFailed)))
+	answer.WriteHeader(http.StatusInternalServerError)
+	return answer.Result(), nil
+}
+
+// A session can be there before the chain that it names: that is asked for again.
+func TestAChainThatWasNotThereIsAskedForAgain(t *testing.T) {
+	s := newScene(t)
+	all := s.friends("alice", "bob")
+	alice, bob := all[0], all[1]
+	alice.http.Transport = refusing{}
+	club := alice.founds("bob")
+	bob.sync()
+	bob.restart()
+	alice.http.Transport = nil
+	alice.sync()
+	bob.sync()
+	bob.group(club)
 }
 
 // Of two who act at once the relay takes the first, and the other one is told.

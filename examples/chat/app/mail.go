@@ -38,40 +38,31 @@ func (a *App) receiveMail(ctx context.Context, show Show) error {
 	}
 }
 
-// maxRounds bounds how often what was brought may need something more.
-const maxRounds = 8
-
-// bring fetches what events need, and sends what they ask. The first events are those of items. It returns what followed.
-func (a *App) bring(ctx context.Context, events []sotto.Event, items []relay.Item) (followed []sotto.Event, err error) {
+// bring fetches what events need, and sends what they ask. The first events are those of items. It returns what followed;
+// what that needs is asked for at the next Sync.
+func (a *App) bring(ctx context.Context, events []sotto.Event, items []relay.Item) ([]sotto.Event, error) {
+	var in [][]byte
 	asked := map[string]bool{} // requests that were sent: messages of one session share one
-	for range maxRounds {
-		var in [][]byte
-		for i, e := range events {
-			for _, need := range e.Needs {
-				fetched, err := a.fetch(ctx, need)
-				if err != nil {
-					return nil, err
-				}
-				in = append(in, fetched...)
-				if need.Request == nil || i >= len(items) || asked[string(need.Request)] {
-					continue
-				}
-				asked[string(need.Request)] = true
-				if _, err := a.relay.Post(ctx, []device.ID{items[i].From}, need.Request); err != nil {
-					return nil, err
-				}
+	for i, e := range events {
+		for _, need := range e.Needs {
+			fetched, err := a.fetch(ctx, need)
+			if err != nil {
+				return nil, err
+			}
+			in = append(in, fetched...)
+			if need.Request == nil || i >= len(items) || asked[string(need.Request)] {
+				continue
+			}
+			asked[string(need.Request)] = true
+			if _, err := a.relay.Post(ctx, []device.ID{items[i].From}, need.Request); err != nil {
+				return nil, err
 			}
 		}
-		if in == nil {
-			break
-		}
-		if events, err = a.Receive(ctx, in...); err != nil {
-			return nil, err
-		}
-		items = nil
-		followed = append(followed, events...)
 	}
-	return followed, nil
+	if in == nil {
+		return nil, nil
+	}
+	return a.Receive(ctx, in...)
 }
 
 // fetch fetches what a need names. The log of somebody who is no contact is left to a person, see Trust.

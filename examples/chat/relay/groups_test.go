@@ -2,13 +2,15 @@ package relay_test
 
 import (
 	"bytes"
-	"path/filepath"
+	"net/http"
 	"testing"
+	"time"
 
 	"github.com/sottokit/sotto"
 	"github.com/sottokit/sotto/device"
 	"github.com/sottokit/sotto/fault"
 	"github.com/sottokit/sotto/group"
+	"github.com/sottokit/sotto/internal/groupentry"
 )
 
 // meets lets users pin each other, and takes over what the relay has.
@@ -65,8 +67,7 @@ func (u *user) changes(t testing.TB) (entries [][]byte) {
 }
 
 func TestChainTakesWhatExtendsItAndNothingElse(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "relay.db")
-	_, url := open(t, path)
+	url := serve(t)
 	alice, bob, carol := published(t, url, "alice"), published(t, url, "bob"), published(t, url, "carol")
 	meets(t, alice, bob, carol)
 	g, entries := alice.founds(t, bob)
@@ -115,6 +116,35 @@ func (u *user) joined(t testing.TB, founder *user, g *sotto.Group, entries [][]b
 	mine, err := u.Account.Group(t.Context(), g.ID())
 	must(t, err)
 	return mine
+}
+
+// Who is no member cannot end the chain with something that no member takes, and keep all of them from acting.
+func TestStrangersSignNothingInAGroup(t *testing.T) {
+	url := serve(t)
+	alice, bob := published(t, url, "alice"), published(t, url, "bob")
+	meets(t, alice, bob)
+	g, _ := alice.founds(t, bob)
+	must(t, g.SetRole(t.Context(), "bob", group.RoleAdmin))
+	entry := alice.changes(t)[0]
+
+	keys, err := device.Generate("mallory", device.Classical, time.Now())
+	must(t, err)
+	root, err := keys.Found(nil, time.Now())
+	must(t, err)
+	r, err := http.Post(url+"/logs/mallory", "", bytes.NewReader(root))
+	must(t, err)
+	must(t, r.Body.Close())
+	l, err := device.Verify("mallory", [][]byte{root})
+	must(t, err)
+	_, err = keys.Settle(l)
+	must(t, err)
+	signed, err := groupentry.Parse(entry)
+	must(t, err)
+	signed.Entry.Seq, signed.Entry.Head = l.Pin().Seq, l.Pin().Head
+	forged, err := keys.SignGroupEntry(&signed.Entry)
+	must(t, err)
+	wantFault(t, bob.AppendGroup(t.Context(), forged), fault.UntrustedSigner)
+	must(t, alice.AppendGroup(t.Context(), entry))
 }
 
 // Two who sign on top of the same entry: one comes first.

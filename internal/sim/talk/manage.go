@@ -22,9 +22,10 @@ func (w *World) Manage() error {
 	if n := w.Choose("which group", len(all)+1); n < len(all) {
 		return p.change(all[n])
 	}
-	if len(w.rooms) >= maxRooms {
+	if w.made >= maxRooms {
 		return nil
 	}
+	w.made++
 	return p.createGroup()
 }
 

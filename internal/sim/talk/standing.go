@@ -60,7 +60,7 @@ func (p *Phone) collect() error {
 		return p.failed("looks for notices", err)
 	}
 	for _, e := range events {
-		if g := p.got[e.ID]; e.Kind != sotto.KindIdentity || g != nil && g.acked == 0 {
+		if g := p.got[e.ID]; e.Kind == sotto.KindMessage || e.Kind == sotto.KindHistory || g != nil && g.acked == 0 {
 			continue
 		}
 		e.Again = false // it is given out for the first time

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/sottokit/sotto"
+	"github.com/sottokit/sotto/fault"
 	"github.com/sottokit/sotto/group"
 )
 
@@ -32,6 +34,9 @@ func (w *World) unite() error {
 		if err != nil {
 			return err
 		}
+	}
+	if err := w.settle(); err != nil {
+		return err
 	}
 	for _, r := range w.rooms {
 		err := w.united(r)
@@ -138,6 +143,9 @@ func (p *Phone) decide() error {
 		if err != nil {
 			return p.failed("looks at a group", err)
 		}
+		if err := p.accept(g, s); err != nil || !p.on() {
+			return err
+		}
 		owner := slices.ContainsFunc(s.Members, func(m group.Member) bool { return m.User == p.user.name && m.Role == group.RoleOwner })
 		if !owner || s.Pending > 0 {
 			continue
@@ -153,6 +161,22 @@ func (p *Phone) decide() error {
 		if err := p.flush(); err != nil || !p.on() {
 			return err
 		}
+	}
+	return nil
+}
+
+// accept lets a phone vouch for what a device signed that was revoked since, when that is what the server goes on with.
+func (p *Phone) accept(g *sotto.Group, s *sotto.GroupState) error {
+	r := p.w.room(g.ID())
+	for _, b := range s.Branches {
+		if last := r.entry(b.Last); b.Verdict != group.Idle || last == nil || !r.newest.above(last) || !last.has(p.user.name) {
+			continue
+		}
+		p.w.Trace("%s accepts a branch of %s", p, r)
+		if err := g.Accept(background(), b.Last); err != nil {
+			return p.refused("accept a branch", err, p.w.mayRefuse(append(slices.Clone(managing), fault.Misuse)...)...)
+		}
+		return p.collect()
 	}
 	return nil
 }

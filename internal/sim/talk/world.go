@@ -28,6 +28,7 @@ type World struct {
 	policy session.Policy
 	users  []*user
 	rooms  []*room
+	made   int // groups that somebody made
 	bought int
 	lied   bool          // somebody was told what is not so
 	hasty  time.Duration // that passed since everybody on line last got everything
