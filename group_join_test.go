@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/sottokit/sotto"
+	"github.com/sottokit/sotto/device"
 	"github.com/sottokit/sotto/fault"
 	"github.com/sottokit/sotto/group"
 	"github.com/sottokit/sotto/sottotest"
@@ -263,4 +264,26 @@ func TestNeedsListsTheChainOfEveryGroup(t *testing.T) {
 	if len(missing) != 0 {
 		t.Errorf("%d chains are not asked for", len(missing))
 	}
+}
+
+// Nobody vouches who owes his membership to the entry: an own device cannot bring the user in by what a device signed that is
+// revoked by now.
+func TestAnEntryOfARevokedDeviceBringsNobodyIn(t *testing.T) {
+	bob := sottotest.NewNetwork(t).Create("bob")
+	tablet := must(device.Generate("bob", device.Classical, start))
+	ok(t, bob.Admit(background, tablet.Record().Bytes()))
+	bob.Sync()
+	alice := newPerson(t, "alice", nil)
+	phone, _ := alice.add()
+	trustAll(t, bob, alice)
+	c := newCircle(t, alice)
+	c.know(bob)
+	c.chain = append(c.chain, must(c.state().Propose(phone, alice.log, start, group.Add("bob", c.root("bob"))))...)
+	_, envelope := c.sealed(tablet, c.tip())
+	_, alices := c.atTip("alice")
+	receive(t, bob, alice.revoke(phone))
+	wantWhy(t, receive(t, bob, append([][]byte{envelope}, c.chain...)...)[0], fault.UnknownSession)
+	wantOut(t, bob, c)
+	receive(t, bob, alices) // a live device of hers stands by it
+	wantIn(t, bob, c)
 }

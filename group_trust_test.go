@@ -5,7 +5,9 @@ import (
 	"testing"
 
 	"github.com/sottokit/sotto"
+	"github.com/sottokit/sotto/device"
 	"github.com/sottokit/sotto/fault"
+	"github.com/sottokit/sotto/group"
 	"github.com/sottokit/sotto/session"
 	"github.com/sottokit/sotto/sottotest"
 )
@@ -139,4 +141,43 @@ func TestABlockedContactIsNotAdded(t *testing.T) {
 	adopt(t, alice, "bob")
 	_, err = alice.CreateGroup(background, old)
 	wantFault(t, err, fault.IdentityChanged)
+}
+
+// A device that does not speak for its user any more signs nothing for a group: while the own log has forked, and once it
+// is revoked.
+func TestADeviceThatMayNotSpeakChangesNoGroup(t *testing.T) {
+	changes := func(p *sottotest.Peer, g *sotto.Group, tip [32]byte, want fault.Code) {
+		t.Helper()
+		_, err := p.CreateGroup(background)
+		wantFault(t, err, want)
+		wantFault(t, g.Leave(background), want)
+		wantFault(t, g.Add(background, contact(p, "carol")), want)
+		wantFault(t, g.Accept(background, tip), want)
+		_, err = g.Seal(background, sotto.NewMessageID(), "", []byte("text"))
+		wantFault(t, err, want)
+		if n := len(pending(t, p, sotto.ParcelGroup)); n != 0 {
+			t.Errorf("%d entries are signed", n)
+		}
+	}
+	bob, c := joined(t)
+	receive(t, bob, c.put("alice", group.SetRole("bob", group.RoleAdmin))...)
+	own := must(contact(bob, "bob").Log(background))
+	thief := &person{t: t, user: "bob", keys: must(device.Generate("bob", device.Classical, start)), entries: own}
+	ok(t, bob.Admit(background, thief.keys.Record().Bytes()))
+	thief.entries = append(thief.entries, pending(t, bob, sotto.ParcelLog)[0].Data)
+	receive(t, bob, thief.entries[1])
+	thief.log = must(device.Verify("bob", thief.entries))
+	revoked := copyOf(t, bob.Backend)
+	next := must(device.Generate("bob", device.Classical, start))
+	ok(t, bob.Admit(background, next.Record().Bytes()))
+	receive(t, bob, pending(t, bob, sotto.ParcelLog)[0].Data)
+	before := thief.branch()
+	_, other := before.add()
+	wantWhy(t, receive(t, bob, other)[0], fault.LogFork)
+	changes(bob, groupOf(t, bob, c), c.tip(), fault.LogFork)
+
+	restore(t, bob, revoked)
+	entry := thief.put(thief.log.Revoke(thief.keys, bob.Device(), start))
+	receive(t, bob, entry)
+	changes(bob, groupOf(t, bob, c), c.tip(), fault.RevokedDevice)
 }

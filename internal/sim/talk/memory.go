@@ -66,12 +66,21 @@ type sent struct {
 // got is a message that the phone handed out.
 type got struct {
 	event sotto.Event
-	at    int // generation
+	at    int // generation; of a Receive that made several commits the first one
+	last  int // and the last one
 	acked int // generation, 0 if it was not acknowledged
 }
 
 // generation is the number of the last commit.
 func (p *Phone) generation() int { return p.disk.States() - 1 }
+
+// first is the first commit of the Receive whose events are looked at, else the last commit.
+func (p *Phone) first() int {
+	if p.began > 0 {
+		return min(p.began+1, p.generation())
+	}
+	return p.generation()
+}
 
 // putBack forgets what a disk forgot that was put back.
 func (l *ledger) putBack(p *Phone, to int) {
@@ -84,8 +93,11 @@ func (l *ledger) putBack(p *Phone, to int) {
 	maps.DeleteFunc(p.revoked, func(_ device.ID, at int) bool { return at > to })
 	maps.DeleteFunc(p.maybe, func(_ [32]byte, at int) bool { return at > to })
 	for id, g := range p.got {
-		if g.at > to {
+		if g.last > to {
 			delete(p.got, id)
+			if g.at <= to { // the store may have it or not
+				p.maybe[id] = g.at
+			}
 		}
 		if g.acked > to {
 			g.acked = 0
@@ -207,13 +219,13 @@ func (p *Phone) note(e *sotto.Event) {
 		g.event = *e
 		return
 	}
-	at := p.generation()
+	at := p.first()
 	if failed, maybe := p.maybe[e.ID]; maybe {
 		at = failed
 	} else if e.Again {
 		at = p.doubtful
 	}
-	p.got[e.ID] = &got{event: *e, at: at}
+	p.got[e.ID] = &got{event: *e, at: at, last: max(at, p.generation())}
 	delete(p.taken, p.w.ledger.forms[e.ID])
 }
 
