@@ -45,7 +45,7 @@ func TestASessionThatIsNotOfItsEntryIsRefused(t *testing.T) {
 		}, fault.TooFarAhead},
 		"epoch-other":                    {alice, func(f *envelope.Statement) { f.Epoch++; c.headsOf(f, "alice", "bob", "carol") }, fault.Damaged},
 		"epoch-without-state":            {alice, func(f *envelope.Statement) { f.State = nil; c.headsOf(f, "alice", "bob", "carol") }, fault.Malformed},
-		"state of before":                {alice, func(f *envelope.Statement) { f.State = at(3); c.headsOf(f, "alice", "bob", "carol") }, fault.Damaged},
+		"state of before":                {alice, func(f *envelope.Statement) { f.State = at(3); c.headsOf(f, "alice", "bob", "carol") }, fault.Malformed},
 		"members of the entry, not now":  {alice, func(f *envelope.Statement) { f.State, f.Epoch = at(3), 3; c.headsOf(f, "alice", "bob", "carol") }, fault.Malformed},
 		"sender-not-member":              {mallory, func(*envelope.Statement) {}, fault.UntrustedSigner},
 		"sender-not-member any more":     {dave, func(*envelope.Statement) {}, fault.UntrustedSigner},

@@ -144,7 +144,7 @@ func (v *view) takeShared(in *input, o *session.Opened) (session.Prefix, error) 
 	}
 	defer s.Destroy()
 	in.event.Conversation, in.event.Sent, in.event.Suite = id, shown(s.Created()), s.Suite()
-	if _, err := session.Keep(v.tx, s, v.now()); err != nil {
+	if _, err := session.KeepShared(v.tx, s, o.From, v.now()); err != nil {
 		return session.Prefix{}, err
 	}
 	tip := g.State.Tip()
@@ -168,6 +168,7 @@ func (b *batch) waitShared(ctx context.Context, in *input, o *session.Opened) er
 	}
 	wait := func(why fault.Code, needs []Need) {
 		in.event.Kind, in.event.Conversation, in.event.Body, in.event.Type = KindHistory, id, nil, ""
+		clear(o.Content.Body) // it is held as it came
 		in.wait(heldEnvelopes, why, needs)
 	}
 	if w.state == nil {
@@ -202,12 +203,13 @@ func (b *batch) waitShared(ctx context.Context, in *input, o *session.Opened) er
 }
 
 // wake looks again at what waited for a group that this device knows now, and at messages that waited for sessions which
-// were shared.
-func (a *Account) wake(ctx context.Context, joined bool, shared map[session.Prefix]bool) ([]Event, error) {
+// were shared. What fails stays held, and comes when it is brought again.
+func (a *Account) wake(
+	ctx context.Context, joined bool, shared map[session.Prefix]bool,
+) (events []Event, again bool, more map[session.Prefix]bool) {
 	if !joined && len(shared) == 0 {
-		return nil, nil
+		return nil, false, nil
 	}
-	var events []Event
 	err := a.retry(func() error {
 		b := a.newBatch(0)
 		b.asking = joined
@@ -229,8 +231,11 @@ func (a *Account) wake(ctx context.Context, joined bool, shared map[session.Pref
 		if err := a.update(ctx, b.apply); err != nil {
 			return err
 		}
-		events = b.events()
+		events, again, more = b.events(), b.joined, b.shared
 		return nil
 	})
-	return events, err
+	if err != nil {
+		return nil, false, nil
+	}
+	return events, again, more
 }

@@ -13,6 +13,10 @@ import (
 	"github.com/sottokit/sotto/session"
 )
 
+// maxWakes bounds how often what came out makes something else come out: a group, then a session of it that was shared, then
+// its messages.
+const maxWakes = 3
+
 // MaxInput bounds an input of Receive, in bytes: an envelope for the largest roster.
 const MaxInput = 16 << 20
 
@@ -47,10 +51,11 @@ func (a *Account) Receive(ctx context.Context, in ...[]byte) ([]Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	more, err := a.wake(ctx, joined, shared)
-	if err == nil {
+	for range maxWakes {
+		var more []Event
+		more, joined, shared = a.wake(ctx, joined, shared)
 		events = append(events, more...)
-	} // else they are held, and come when they are brought again
+	}
 	if due {
 		_ = a.announce(ctx) // what it could not do is left to Upkeep: the events are there
 	}

@@ -144,10 +144,12 @@ func (b *batch) growGroup(ctx context.Context, w *groupWork) error {
 		}
 	}
 	next, err := b.extend(ctx, w.state, nil) // logs may have grown
-	if err != nil {
+	if aborts(err) {
 		return err
 	}
-	w.state = next
+	if err == nil { // else it stays as it was judged before
+		w.state = next
+	}
 	return nil
 }
 
@@ -266,7 +268,11 @@ func (b *batch) applyGroups(v *view) error {
 		for i, in := range w.inputs {
 			entries[i] = in.data
 		}
-		if err := v.growGroup(w.before, w.state, entries); err != nil {
+		err := v.growGroup(w.before, w.state, entries)
+		if w.before == nil && errors.Is(err, fault.OverLimit) {
+			return errStale // the last place was taken by another one of this batch, or another process
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -306,6 +312,20 @@ func (v *view) growGroup(before *groups.Group, next *group.State, entries [][]by
 	}
 	tip := next.Tip()
 	return session.Supersede(v.tx, id, &tip, v.now())
+}
+
+// actorIsPinned marks a notice about somebody who acts under another identity than the one that is pinned for that user ID.
+func (v *view) actorIsPinned(e *Event, states ...*group.State) error {
+	u, err := v.users.User(v.tx, e.User)
+	if err != nil || u == nil {
+		return err
+	}
+	for _, s := range states {
+		if m, in := s.Find(e.User); in && m.Root != u.Root() {
+			e.Why = fault.IdentityChanged
+		}
+	}
+	return nil
 }
 
 // cutRemoved takes the devices of those who are no members any more off what waits in the group.
@@ -357,6 +377,9 @@ func (v *view) tellChanges(before *groups.Group, next *group.State) error {
 		e := Event{
 			Kind: KindMembers, Conversation: id, User: claim.Actor,
 			Change: &Change{Op: claim.Op, User: claim.User, Role: claim.Role, Epoch: epoch, Entry: h},
+		}
+		if err := v.actorIsPinned(&e, before.State, next); err != nil {
+			return err
 		}
 		v.notices = append(v.notices, e.named(h))
 	}

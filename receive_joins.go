@@ -23,6 +23,10 @@ func (b *batch) groupOffer(ctx context.Context, in *input, o *session.Offer, id,
 	}
 	s := w.state
 	if s == nil {
+		if full, err := b.full(ctx); err != nil || full {
+			in.refuse(fmt.Errorf("sotto: %d groups are kept, Forget those that are over: %w", groups.MaxGroups, fault.OverLimit))
+			return nil, err
+		}
 		w.waits = true
 		if s, err = b.strange(ctx, in, w, id, entry); aborts(err) || in.waits() {
 			return nil, err
@@ -58,6 +62,15 @@ func (b *batch) groupOffer(ctx context.Context, in *input, o *session.Offer, id,
 		return nil, err
 	}
 	return c, err
+}
+
+// full reports whether no more groups are kept.
+func (b *batch) full(ctx context.Context) (full bool, err error) {
+	err = b.view(ctx, func(v *view) (err error) {
+		full, err = groups.Full(v.tx)
+		return err
+	})
+	return full, err
 }
 
 // tooLate reports whether an epoch was superseded here longer ago than messages are on their way.
@@ -192,14 +205,16 @@ func (b *batch) hear(ctx context.Context, s *session.Session) (joined bool, err 
 	state := w.state
 	if state == nil {
 		chain, adder, err := b.chainTo(ctx, w, entry)
-		if err != nil {
+		if aborts(err) {
 			return false, err
 		}
-		if !b.invites(adder, from) {
+		if err != nil || !b.invites(adder, from) {
 			return false, nil
 		}
-		if state, err = b.verifyChain(ctx, w, id, entry, chain); err != nil { // as it was then, and nothing after it
+		if state, err = b.verifyChain(ctx, w, id, entry, chain); aborts(err) { // as it was then, and nothing after it
 			return false, err
+		} else if err != nil {
+			return false, nil
 		}
 	}
 	err = b.view(ctx, func(v *view) error {

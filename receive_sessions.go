@@ -87,6 +87,10 @@ func (b *batch) placeOf(ctx context.Context, in *input, o *session.Offer) (*sess
 		if c, err = b.groupOffer(ctx, in, o, id, *state); c == nil || err != nil {
 			return nil, err
 		}
+		if !slices.EqualFunc(heads, c.Members, func(h device.Head, m session.Member) bool { return h.User == m.User }) {
+			in.refuse(fmt.Errorf("sotto: heads are not those of the members: %w", fault.Malformed))
+			return nil, nil
+		}
 	}
 	logs, err := b.logsOf(ctx, heads, state != nil)
 	if err != nil {

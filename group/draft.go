@@ -223,8 +223,12 @@ func (d *draft) finish() (*State, error) {
 			d.scratch = false
 			d.judge()
 		}
-		if err := d.trim(); err != nil {
-			return nil, err
+		for before := 0; before != len(d.side); { // what is dropped may have had a say
+			before = len(d.side)
+			if err := d.trim(); err != nil {
+				return nil, err
+			}
+			d.judge()
 		}
 	}
 	d.keepDead()

@@ -47,8 +47,8 @@ type state struct {
 	Conversation device.Hash  `cbor:"1,keyasint"`
 	Roster       device.Hash  `cbor:"2,keyasint"` // Roster.Version
 	Group        *device.Hash `cbor:"3,keyasint"` // the statement's state
-	User         string       `cbor:"4,keyasint"` // of the sender
-	Device       device.ID    `cbor:"5,keyasint"` // of the sender
+	User         string       `cbor:"4,keyasint"` // whose device made the session, or shared it
+	Device       device.ID    `cbor:"5,keyasint"`
 	Created      uint64       `cbor:"6,keyasint"`
 	Opened       uint64       `cbor:"7,keyasint"`
 	MaxMessages  uint64       `cbor:"8,keyasint"`
@@ -97,6 +97,20 @@ func (s *state) maker() []byte {
 // already, and nothing changes. One that was closed, or that was sent by a device which has too many, is fault.Replayed: it
 // is never opened again. A device that exceeds its share of open sessions pushes out its own oldest one.
 func Keep(tx *store.Tx, s *Session, now time.Time) (fresh bool, err error) {
+	from, ok := s.Roster().Find(s.Sender())
+	if !ok {
+		return false, fmt.Errorf("session: %w", fault.DestroyedKey) // of a session that is none
+	}
+	return keep(tx, s, from, now)
+}
+
+// KeepShared does it with a session that a device shared which did not make it: it counts among those of that device, so that
+// nobody pushes out what another one began.
+func KeepShared(tx *store.Tx, s *Session, by *device.Record, now time.Time) (fresh bool, err error) {
+	return keep(tx, s, by, now)
+}
+
+func keep(tx *store.Tx, s *Session, from *device.Record, now time.Time) (fresh bool, err error) {
 	id := s.ID()
 	if _, open, err := tx.Get(nameOf(roomStatement, id[:])); err != nil || open {
 		return false, err
@@ -109,10 +123,6 @@ func Keep(tx *store.Tx, s *Session, now time.Time) (fresh bool, err error) {
 	a, err := readAccount(tx)
 	if err != nil {
 		return false, err
-	}
-	from, ok := s.Roster().Find(s.Sender())
-	if !ok {
-		return false, fmt.Errorf("session: %w", fault.DestroyedKey) // of a session that is none
 	}
 	conversation := s.Conversation()
 	st := &state{

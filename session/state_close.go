@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sottokit/sotto/device"
+	"github.com/sottokit/sotto/fault"
 	"github.com/sottokit/sotto/store"
 )
 
@@ -26,6 +27,11 @@ func closeDue(tx *store.Tx, a *account, drained bool, now uint64) (closed []ID, 
 				break
 			}
 			id, mark := ID(entry[:len(ID{})]), binary.BigEndian.Uint64(entry[len(ID{}):])
+			if later, err := closesLater(tx, id, now); err != nil {
+				return err
+			} else if later {
+				continue // it has another entry then
+			}
 			if late := mark > 0 && a.Online-(mark-1) >= seconds(maxLate); !drained && !late {
 				if mark == 0 {
 					mark = a.Online + 1
@@ -50,6 +56,15 @@ func closeDue(tx *store.Tx, a *account, drained bool, now uint64) (closed []ID, 
 		return nil, err
 	}
 	return closed, nil
+}
+
+// closesLater reports whether an open session has got more time since it was noted when it closes.
+func closesLater(tx *store.Tx, id ID, now uint64) (bool, error) {
+	s, err := readState(tx, id)
+	if errors.Is(err, fault.UnknownSession) {
+		return false, nil
+	}
+	return err == nil && s.closes() > now, err
 }
 
 // end closes a session: its secret and everything about its messages are erased, and its ID is remembered. One that is not
@@ -115,10 +130,14 @@ func Supersede(tx *store.Tx, conversation device.Hash, tip *device.Hash, at time
 		if err != nil {
 			return err
 		}
-		if s.Superseded > 0 || s.Group != nil && tip != nil && *s.Group == *tip {
+		switch present := s.Group != nil && tip != nil && *s.Group == *tip; {
+		case present && s.Superseded > 0: // another branch was the better one for a while
+			s.Superseded = 0
+		case present || s.Superseded > 0:
 			continue
+		default:
+			s.Superseded = max(1, unix(at))
 		}
-		s.Superseded = max(1, unix(at))
 		if err := putState(tx, id, s); err != nil {
 			return err
 		}

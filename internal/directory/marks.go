@@ -164,8 +164,13 @@ func (d *Directory) adopt(tx *store.Tx, u *User, l *device.Log, entries [][]byte
 	}
 	if l.Pin().Root == u.fields.Root {
 		u.refuse(before, l)
-	} else if err := d.putFormer(tx, u.Log, before); err != nil {
-		return nil, err
+	} else {
+		if err := d.putFormer(tx, u.Log, before); err != nil {
+			return nil, err
+		}
+		if err := dropFormer(tx, u.Name, l.Pin().Root, 0); err != nil { // it may have been a former one before
+			return nil, err
+		}
 	}
 	if err := dropOther(tx, u.Name); err != nil {
 		return nil, err
@@ -209,7 +214,15 @@ func (d *Directory) putFormer(tx *store.Tx, l *device.Log, entries [][]byte) err
 		tx.Put(formerName(l.User(), l.Pin().Root, uint64(seq)), entry)
 	}
 	changed(tx)
-	return nil
+	return dropFormer(tx, l.User(), l.Pin().Root, uint64(len(entries)))
+}
+
+// dropFormer deletes what is kept of a former identity, from an entry on.
+func dropFormer(tx *store.Tx, name string, root device.Hash, from uint64) error {
+	return tx.Range(formerName(name, root, from), func(seq uint64, _ []byte) error {
+		tx.Delete(formerName(name, root, seq))
+		return nil
+	})
 }
 
 // Identity returns the log of an identity, pinned or former, nil when it is not at hand.
@@ -225,7 +238,7 @@ func (d *Directory) Identity(tx *store.Tx, name string, root device.Hash) (*devi
 	if err != nil || entries == nil {
 		return nil, err
 	}
-	if l := d.formerLog(identity{name, root}); l != nil && l.Pin().Seq == uint64(len(entries)-1) {
+	if l := d.formerLog(identity{name, root}); l != nil && l.Pin() == pinOf(entries) {
 		return l, nil
 	}
 	l, err := resume(name, entries)
@@ -252,13 +265,16 @@ func (d *Directory) rememberFormer(l *device.Log) {
 
 // resume is a log that was verified before it was kept.
 func resume(name string, entries [][]byte) (*device.Log, error) {
-	last := uint64(len(entries) - 1)
-	pin := device.Pin{Root: sha256.Sum256(entries[0]), Seq: last, Head: sha256.Sum256(entries[last])}
-	l, err := device.Resume(name, entries, pin)
+	l, err := device.Resume(name, entries, pinOf(entries))
 	if err != nil {
 		return nil, fmt.Errorf("directory: stored log: %w", err)
 	}
 	return l, nil
+}
+
+func pinOf(entries [][]byte) device.Pin {
+	last := uint64(len(entries) - 1)
+	return device.Pin{Root: sha256.Sum256(entries[0]), Seq: last, Head: sha256.Sum256(entries[last])}
 }
 
 // all returns the values of a numbered name.

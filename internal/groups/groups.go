@@ -20,10 +20,11 @@ import (
 
 // The rooms.
 const (
-	roomGroups = "groups"      // number: a group's ID, in the order in which they came
-	roomGroup  = "group"       // [group]: fields
-	roomEntry  = "group/entry" // [group, hash]: entry
-	roomTrunk  = "group/trunk" // [group], epoch: hash of the entry that counts, and when it came to
+	roomGroups = "groups"       // number: a group's ID, in the order in which they came
+	roomCount  = "groups/count" // the next number, and how many they are
+	roomGroup  = "group"        // [group]: fields
+	roomEntry  = "group/entry"  // [group, hash]: entry
+	roomTrunk  = "group/trunk"  // [group], epoch: hash of the entry that counts, and when it came to
 )
 
 // Groups reads groups. It remembers states, so that they need not be put together again: what it knows is compared with what
@@ -280,15 +281,67 @@ func Parts(before, next *group.State) uint64 {
 	return epoch
 }
 
-// list notes a group that is new.
+// MaxGroups bounds the groups that are kept: anybody who is pinned can make one with this user in it.
+const MaxGroups = 1024
+
+// list notes a group that is new. One too many is fault.OverLimit.
 func list(tx *store.Tx, id device.Hash) error {
-	n := store.Name{Room: roomGroups}
-	err := tx.Range(n, func(seq uint64, _ []byte) error {
-		n.Seq = seq + 1
+	next, many, err := counts(tx)
+	if err != nil {
+		return err
+	}
+	if many >= MaxGroups { // Full says so before
+		return fmt.Errorf("groups: %d are kept: %w", many, fault.OverLimit)
+	}
+	tx.Put(store.Name{Room: roomGroups, Seq: next}, id[:])
+	putCounts(tx, next+1, many+1)
+	return nil
+}
+
+// Full reports whether no more groups are kept.
+func Full(tx *store.Tx) (bool, error) {
+	_, many, err := counts(tx)
+	return many >= MaxGroups, err
+}
+
+func counts(tx *store.Tx) (next, many uint64, err error) {
+	b, found, err := tx.Get(store.Name{Room: roomCount})
+	if err != nil || !found || len(b) != 16 {
+		return 0, 0, err
+	}
+	return binary.BigEndian.Uint64(b), binary.BigEndian.Uint64(b[8:]), nil
+}
+
+func putCounts(tx *store.Tx, next, many uint64) {
+	tx.Put(store.Name{Room: roomCount}, binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(nil, next), many))
+}
+
+// Drop forgets a group.
+func (g *Groups) Drop(tx *store.Tx, s *Group) error {
+	id := s.State.ID()
+	trunk, err := Trunk(tx, id)
+	if err != nil {
+		return err
+	}
+	for epoch, b := range trunk {
+		tx.Delete(trunkName(id, uint64(epoch)))
+		tx.Delete(entryName(id, sha256.Sum256(b)))
+	}
+	for _, h := range slices.Concat(s.fields.Side, s.fields.Pending) {
+		tx.Delete(entryName(id, h))
+	}
+	tx.Delete(name(roomGroup, id))
+	next, many, err := counts(tx)
+	if err != nil {
+		return err
+	}
+	putCounts(tx, next, many-1)
+	return tx.Range(store.Name{Room: roomGroups}, func(seq uint64, listed []byte) error {
+		if device.Hash(listed) == id {
+			tx.Delete(store.Name{Room: roomGroups, Seq: seq})
+		}
 		return nil
 	})
-	tx.Put(n, id[:])
-	return err
 }
 
 func (g *Groups) known(id device.Hash, sum [sha256.Size]byte) *group.State {

@@ -95,6 +95,8 @@ func (p *Phone) take(in [][]byte, items []*item) error {
 	if err != nil || !p.on() {
 		return err
 	}
+	p.began = p.generation()
+	defer func() { p.began = 0 }()
 	events, err := p.account.Receive(background(), in...)
 	if err != nil {
 		p.doubt(in)
@@ -149,12 +151,12 @@ func (p *Phone) open() (map[session.Prefix]bool, error) {
 
 // doubt notes what may have been handed out by a Receive that failed: its inputs, and what was held.
 func (p *Phone) doubt(in [][]byte) {
-	p.doubtful = p.generation()
+	p.doubtful = p.first()
 	for _, b := range in {
 		p.hold(p.w.ledger.forms[sum(b)])
 	}
 	for f := range p.taken {
-		p.maybe[f.sum] = p.generation()
+		p.maybe[f.sum] = p.first()
 	}
 }
 

@@ -31,6 +31,7 @@ type Phone struct {
 	// What is gone when it is off.
 	account  *sotto.Account       // nil when it is off
 	unacked  []sotto.Event        // handed out, and not acknowledged
+	began    int                  // the generation when the Receive began whose events are looked at, 0 for none
 	givenKey map[[32]byte]bool    // device-keys that were fetched since the start
 	given    map[[32]byte]bool    // and entries of groups
 	wants    map[device.Hash]bool // groups that something needs

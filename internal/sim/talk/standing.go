@@ -51,7 +51,7 @@ func (p *Phone) judged(what string, err error) error {
 }
 
 // doubts are what a lying server makes of a contact.
-var doubts = []fault.Code{fault.Rollback, fault.IdentityChanged, fault.UntrustedSigner, fault.Malformed, fault.RevokedDevice}
+var doubts = []fault.Code{fault.Rollback, fault.IdentityChanged, fault.UntrustedSigner, fault.Malformed, fault.RevokedDevice, fault.TooFarAhead}
 
 // collect takes notices that no Receive returned.
 func (p *Phone) collect() error {

@@ -100,6 +100,7 @@ func TestLyingServerMovesNobody(t *testing.T) {
 		w.Lie()
 		actions := everyday(w)
 		actions["break"], actions["compare"], actions["acknowledge"] = w.Break, w.Compare, w.Acknowledge
+		actions["manage much more"] = w.Manage
 		return actions
 	})
 }
@@ -137,18 +138,20 @@ func TestEverythingHappensNowAndThen(t *testing.T) {
 	for world := range 100 {
 		trace = nil
 		cryptotest.SetGlobalRandom(t, uint64(world))
-		w, err := talk.New(f, session.Policy{MaxMessages: 6, MaxAge: 24 * time.Hour}, "alice", "bob")
+		w, err := talk.New(f, session.Policy{MaxMessages: 6, MaxAge: 24 * time.Hour}, []string{"alice", "bob", "carol"}[:2+world%2]...)
 		if err != nil {
 			t.Fatal(err)
 		}
 		actions := everyday(w)
-		actions["break"], actions["restore"], actions["clone"] = w.Break, w.Restore, w.Clone
-		names := slices.Sorted(maps.Keys(actions))
-		if world%4 == 3 {
+		switch world % 4 {
+		case 0, 1:
+			actions["break"], actions["restore"], actions["clone"] = w.Break, w.Restore, w.Clone
+		case 3:
 			w.Lie()
 			actions["compare"], actions["acknowledge"] = w.Compare, w.Acknowledge
-			names = slices.Sorted(maps.Keys(actions))
+			actions["manage much more"] = w.Manage
 		}
+		names := slices.Sorted(maps.Keys(actions))
 		for range life {
 			if err := actions[names[random.IntN(len(names))]](); err != nil {
 				t.Fatalf("%s\nworld %d: %v", strings.Join(trace, "\n"), world, err)
