@@ -113,6 +113,11 @@ func (b *batch) apply(v *view) error {
 	if err := b.applyGroups(v); err != nil {
 		return err
 	}
+	if v.settled { // after the groups have moved
+		if err := v.announceEverywhere(); err != nil {
+			return err
+		}
+	}
 	for _, k := range []Kind{KindGroup, KindKey, KindSession, KindMessage, KindHistory, KindRequest} {
 		for _, in := range b.inputs {
 			if in.checked.Kind != k {

@@ -107,9 +107,7 @@ func (v *view) keepStep(l *device.Log) ([]Event, error) {
 				return err
 			}
 			if !lost {
-				if err := v.announceEverywhere(); err != nil {
-					return err
-				}
+				v.settled = true
 			} else {
 				e := Event{Kind: KindOvertaken, User: v.Account.user, Device: v.Account.device, Why: fault.StoreConflict}
 				events = append(events, e)

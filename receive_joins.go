@@ -208,7 +208,13 @@ func (b *batch) hear(ctx context.Context, s *session.Session) (joined bool, err 
 		if aborts(err) {
 			return false, err
 		}
-		if err != nil || !b.invites(adder, from) {
+		if err != nil {
+			return false, nil
+		}
+		if w.chain != nil && (adder == b.user || !isIn(w.chain, entry, adder)) {
+			adder = from.User() // nobody else is left who could say it
+		}
+		if !b.invites(adder, from) {
 			return false, nil
 		}
 		if state, err = b.verifyChain(ctx, w, id, entry, chain); aborts(err) { // as it was then, and nothing after it
@@ -241,7 +247,14 @@ func (b *batch) hear(ctx context.Context, s *session.Session) (joined bool, err 
 	return true, b.growGroup(ctx, w)
 }
 
-// invites reports whether a device speaks for the user who brought this one into the group, or for this user.
+// isIn reports whether a user is a member after an entry.
+func isIn(s *group.State, entry device.Hash, user string) bool {
+	_, members, err := s.MembersAt(entry)
+	return err == nil && slices.ContainsFunc(members, func(m group.Member) bool { return m.User == user })
+}
+
+// invites reports whether a device speaks for the user who brought this one into the group, or for this user. Where this user
+// founded the group, or whoever brought him in is gone, every member does.
 func (b *batch) invites(adder string, from *device.Record) bool {
 	if l := b.logs[from.User()]; l == nil || l.Standing(from.Cert()) != nil {
 		return false

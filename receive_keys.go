@@ -138,12 +138,49 @@ func (*receivedRequest) apply(v *view, in *input) error {
 		if err := v.sealTo(s, key); err != nil {
 			return err
 		}
+		if err := v.introduce(s, r, key); err != nil {
+			return err
+		}
 		answered, in.event.Conversation = true, s.Conversation()
 	}
 	if !answered {
 		return fmt.Errorf("sotto: request for a session that this device cannot give: %w", fault.UnknownSession)
 	}
 	return nil
+}
+
+// introduce gives a device that asks for a group's session one that this device began, when this user has brought its user
+// in, or it is another one of this user's: it may not know the group yet, and the session of anybody else does not make it
+// known. If there is none, one is begun.
+func (v *view) introduce(s *session.Session, r *session.Request, key *device.MessagingKey) error {
+	if s.State() == nil {
+		return nil
+	}
+	g, err := v.group(s.Conversation())
+	if err != nil || r.User != v.Account.user && g.State.AddedBy(r.User) != v.Account.user {
+		return err
+	}
+	open, err := session.List(v.tx, s.Conversation())
+	if err != nil {
+		return err
+	}
+	for _, of := range open {
+		if of.User != v.Account.user || of.Device != v.Account.device {
+			continue
+		}
+		own, err := v.session(of.ID)
+		if errors.Is(err, fault.UnknownSession) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if _, member := own.Roster().Find(r.From.Cert()); member && *own.State() == g.State.Tip() {
+			return v.sealTo(own, key)
+		}
+	}
+	g.Announce, v.announce = true, true
+	return v.groups.Save(v.tx, g)
 }
 
 // requestKey is the messaging key to answer to: the one in the request, or a newer one that the device has published since.

@@ -45,6 +45,7 @@ type view struct {
 	sum  [sha256.Size]byte
 
 	looks    bool    // nothing is written
+	settled  bool    // what this device signed for its own log is in it
 	announce bool    // sessions are due in groups
 	joined   bool    // a group is known from now on
 	restored bool    // it was noticed that the store was put back to an earlier state

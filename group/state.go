@@ -7,6 +7,7 @@ import (
 
 	"github.com/sottokit/sotto/device"
 	"github.com/sottokit/sotto/fault"
+	"github.com/sottokit/sotto/internal/groupentry"
 )
 
 // Status says what may be done in a group.
@@ -146,6 +147,16 @@ const (
 	Refused                // a resolve decided against it
 )
 
+// AddedBy returns who brought a member in, or founded the group, as the trunk says; "" for nobody who ever was in it.
+func (s *State) AddedBy(user string) string {
+	for _, n := range slices.Backward(s.trunk) {
+		if (n.Op == groupentry.Add || n.Op == groupentry.Create) && *n.User == user {
+			return n.Actor
+		}
+	}
+	return ""
+}
+
 // VerdictOf returns what the side branch of an entry amounts to, false for an entry of the trunk and one that is not known.
 func (s *State) VerdictOf(entry device.Hash) (Verdict, bool) {
 	n := s.lookup(entry)
@@ -161,7 +172,7 @@ type Branch struct {
 	Last    device.Hash
 	Parts   uint64   // the epoch of the last entry that it has in common with the trunk
 	Signers []string // the users who signed its entries, ascending
-	Verdict Verdict
+	Verdict Verdict  // of First: later entries may amount to less
 }
 
 // Branches returns the side branches, in order of arrival.
@@ -175,9 +186,9 @@ func (s *State) Branches() []Branch {
 		if parents[n] {
 			continue
 		}
-		b := Branch{Last: n.hash, Verdict: s.verdict[n]}
+		b := Branch{Last: n.hash}
 		for ; !s.onTrunk(n); n = n.parent {
-			b.First = n.hash
+			b.First, b.Verdict = n.hash, s.verdict[n]
 			b.Signers = append(b.Signers, n.Actor)
 		}
 		b.Parts = n.Epoch
