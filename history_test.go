@@ -3,6 +3,7 @@ package sotto_test
 import (
 	"bytes"
 	"testing"
+	"time"
 
 	"github.com/sottokit/sotto"
 	"github.com/sottokit/sotto/fault"
@@ -364,6 +365,21 @@ func TestARemovedMemberSharesNothing(t *testing.T) {
 	// Who is out himself takes nothing.
 	receive(t, bob, c.put("alice", group.Remove("bob"))...)
 	wantWhy(t, receive(t, bob, c.sharedBy(bob, "alice", statement)...)[1], fault.UntrustedSigner)
+}
+
+// What was shared is read for 48 hours, and never brought back after that.
+func TestASharedSessionCloses(t *testing.T) {
+	bob, c, statement, message := early(t)
+	receive(t, bob, c.sharedBy(bob, "alice", statement)...)
+	pass(t, bob, 47*time.Hour)
+	only(t, receive(t, bob, message), "of before")
+	ok(t, bob.Ack(background, must(bob.Unread(background))...))
+	pass(t, bob, 2*time.Hour)
+	wantWhy(t, receive(t, bob, message)[0], fault.UnknownSession)
+	if e := receive(t, bob, c.sharedBy(bob, "carol", statement)...)[1]; e.Why == 0 {
+		t.Errorf("shared again: %+v", e)
+	}
+	wantWhy(t, receive(t, bob, message)[0], fault.UnknownSession)
 }
 
 // A kind that this version does not know is refused and kept from the app.

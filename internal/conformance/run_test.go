@@ -26,7 +26,7 @@ func TestOwnVectorsPass(t *testing.T) {
 		"sotto_sessions":     {778, 0, 0},
 		"sotto_suite2":       {291, 0, 0},
 		"sotto_numbers":      {171, 0, 0},
-		"sotto_groups":       {2544, 0, 0},
+		"sotto_groups":       {2550, 0, 0},
 		"signal_fingerprint": {10, 0, 0},
 		"native_v2":          {53, 0, 4}, // links, vaults
 
