@@ -25,7 +25,7 @@ const (
 	KindGroup         Kind = "group"          // an entry of a group
 	KindHistory       Kind = "history"        // a member shared an earlier session of a group: bring its messages, they can be read now
 	KindMembers       Kind = "members"        // an entry of a group came to count (Change): who reads along has changed. Why is fault.IdentityChanged when User acts under another identity than the pinned one
-	KindJoined        Kind = "joined"         // this device knows another group
+	KindJoined        Kind = "joined"         // this device knows another group; User brought this user in
 	KindGroupForked   Kind = "group-forked"   // entries of a group contradict each other: it can be read, and its owner must decide
 	KindGroupEnded    Kind = "group-ended"    // its last manager has left, or its owner signed on two branches
 	KindUnknown       Kind = "unknown"        // nothing that is known here
@@ -33,7 +33,7 @@ const (
 	KindDeviceAdded   Kind = "device-added"   // the user of a contact, or the own one, has another device
 	KindDeviceRevoked Kind = "device-revoked" // or one less; it may be this one
 	KindDropped       Kind = "dropped"        // a message or envelope that was held (ID) made room for newer ones and must come again; or a message (Message) was for an identity that is gone
-	KindOvertaken     Kind = "overtaken"      // what this device signed for its log lost its place: do it again if it is still wanted
+	KindOvertaken     Kind = "overtaken"      // what this device signed for its log, or for a group (Conversation), lost its place: do it again if it is still wanted
 	KindRestored      Kind = "restored"       // this store was put back to an earlier state, or copied; sessions and messaging key are being renewed
 )
 
@@ -64,8 +64,8 @@ type Event struct {
 // Change is an entry of a group: what the actor (Event.User) did.
 type Change struct {
 	Op    group.Op
-	User  string // whom it is about; "" for group.OpResolve
-	Role  group.Role
+	User  string      // whom it is about; "" for group.OpResolve
+	Role  group.Role  // that User gets, in group.OpCreate, OpAdd and OpRole
 	Epoch uint64      // the number of the entry
 	Entry device.Hash // its hash
 }
@@ -171,6 +171,9 @@ func readEvent(id queue.ID, b []byte) (Event, error) {
 		ID: id, Kind: Kind(f.Kind), Why: fault.Code(f.Why), Conversation: f.Conversation, User: f.User, Device: f.Device, Message: f.Message,
 		Type: f.Type, Body: f.Body, Counter: f.Counter, Skipped: f.Skipped,
 		Happened: trust.Event(f.Happened), Again: true,
+	}
+	if e.Kind != KindMessage {
+		e.Body = nil
 	}
 	if f.Sent > 0 {
 		e.Sent = time.Unix(int64(f.Sent), 0)

@@ -45,8 +45,9 @@ func (g *Group) Transfer(ctx context.Context, user string) error {
 	return g.sign(ctx, group.Transfer(user))
 }
 
-// Leave signs that this user is no member any more. An owner hands over first; when there is no admin whom the group could
-// go on with, leaving ends it for everybody.
+// Leave signs that this user is no member any more. An owner hands over first, by Transfer: while there is an admin it is
+// fault.UntrustedSigner. When there is none whom the group could go on with, leaving ends it for everybody. What the server
+// serves of the group after that still comes out of Receive; Forget takes the group off this device.
 func (g *Group) Leave(ctx context.Context) error {
 	if g == nil || g.Conversation == nil {
 		return errNoConversation

@@ -181,3 +181,38 @@ func TestADeviceThatMayNotSpeakChangesNoGroup(t *testing.T) {
 	receive(t, bob, entry)
 	changes(bob, groupOf(t, bob, c), c.tip(), fault.RevokedDevice)
 }
+
+// What another process learned between the choice of a session and the commit counts: nothing goes to who is out by then.
+func TestWhatIsLearnedWhileAMessageIsSealedCounts(t *testing.T) {
+	for name, learn := range map[string]func(p *sottotest.Peer, c *circle){
+		"a removal": func(p *sottotest.Peer, c *circle) { receive(t, p, c.put("alice", group.Remove("carol"))...) },
+		"a block":   func(p *sottotest.Peer, _ *circle) { shows(t, p, "carol", nil, fault.Rollback) },
+		"a revocation": func(p *sottotest.Peer, c *circle) {
+			carol := c.persons["carol"]
+			receive(t, p, carol.revoke(carol.keys))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bob, c := joined(t)
+			b := tapped(bob)
+			other, g := twin(t, bob), groupOf(t, bob, c)
+			learned := false
+			b.before = func(call string) error {
+				if call == "Commit" && !learned {
+					learned = true
+					learn(other, c)
+				}
+				return nil
+			}
+			parcels := must(g.Seal(background, sotto.NewMessageID(), "text/plain", []byte("text")))
+			b.before = nil
+			key := c.persons["carol"].keys.KeyIDs()[0]
+			if k := kinds(parcels); len(k) != 2 || slices.Contains(must(session.Recipients(parcels[0].Data)), key) {
+				t.Errorf("parcels %v, or sealed to carol", k)
+			}
+			if !learned {
+				t.Error("nothing came in between")
+			}
+		})
+	}
+}

@@ -360,7 +360,7 @@ func (v *view) tellChanges(before *groups.Group, next *group.State) error {
 	id, tip := next.ID(), next.Tip()
 	if before == nil {
 		v.joined = true
-		e := Event{Kind: KindJoined, Conversation: id}
+		e := Event{Kind: KindJoined, Conversation: id, User: next.AddedBy(v.Account.user)}
 		v.notices = append(v.notices, e.named(tip))
 		return nil
 	}

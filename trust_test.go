@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/sottokit/sotto"
+	"github.com/sottokit/sotto/device"
 	"github.com/sottokit/sotto/fault"
 	"github.com/sottokit/sotto/recovery"
 	"github.com/sottokit/sotto/sottotest"
@@ -295,4 +296,68 @@ func TestNoServerBlocksTheOwnUser(t *testing.T) {
 	}
 	_, err := contact(alice, "alice").SafetyNumber(background)
 	wantFault(t, err, fault.Misuse)
+}
+
+// Nobody chooses another log for the own user than the one that this device is in.
+func TestTheOwnLogIsNotReplaced(t *testing.T) {
+	alice, _ := sottotest.Pair(t)
+	own := &person{t: t, user: "alice", keys: must(device.Generate("alice", device.Classical, start))}
+	own.entries = must(contact(alice, "alice").Log(background))
+	ok(t, alice.Admit(background, own.keys.Record().Bytes()))
+	own.entries = append(own.entries, pending(t, alice, sotto.ParcelLog)[0].Data)
+	receive(t, alice, own.entries[1])
+	own.log = must(device.Verify("alice", own.entries))
+	other := own.branch()
+	receive(t, alice, own.revoke(own.keys))
+	_, _ = other.add()
+	shows(t, alice, "alice", other.entries, fault.LogFork)
+	me := contact(alice, "alice")
+	shown := must(me.Standing(background))
+	if shown.Other != nil {
+		_, err := me.Acknowledge(background, shown, *shown.Other)
+		wantFault(t, err, fault.IdentityChanged)
+	}
+	_, err := me.Acknowledge(background, shown, other.log.Pin())
+	wantFault(t, err, fault.IdentityChanged)
+	if s := standing(t, alice, "alice"); s.Pin != own.log.Pin() {
+		t.Errorf("the own log is %v", s.Pin)
+	}
+}
+
+// A log that does not hold by itself is nothing to choose from, though it blocks.
+func TestABrokenLogIsNotOffered(t *testing.T) {
+	s := newStage(t)
+	again := newPerson(t, "bob", nil)
+	again.add()
+	bad := bytes.Clone(again.entries[1])
+	bad[len(bad)-1] ^= 1
+	shows(t, s.alice, "bob", [][]byte{again.entries[0], bad}, fault.IdentityChanged)
+	wantBlocked(t, s.alice, "bob", fault.IdentityChanged)
+	shown := standing(t, s.alice, "bob")
+	if shown.Other != nil {
+		t.Error("it is offered")
+	}
+	_, err := contact(s.alice, "bob").Acknowledge(background, shown, again.log.Pin())
+	wantFault(t, err, fault.IdentityChanged)
+	acknowledge(t, s.alice, "bob")
+	sealText(t, s.alice, "bob", "goes on")
+}
+
+// Sessions that name a branch which people decided against close: their rosters can never be computed again.
+func TestSessionsOfARefusedBranchClose(t *testing.T) {
+	alice, held, other := forked(t, nil)
+	sealText(t, alice, "bob", "to the branch that is held")
+	s, envelope := held.begin(held.keys, see(t, alice), start)
+	receive(t, alice, envelope)
+	_, err := alice.Trust(background, "bob", other.entries)
+	wantFault(t, err, fault.LogFork)
+	adopt(t, alice, "bob")
+	if open := must(alice.Report(background)).Contacts[1].Sessions; len(open) != 0 {
+		t.Errorf("%d sessions are open", len(open))
+	}
+	if e := receive(t, alice, held.write(held.keys, s, "late"))[0]; e.Why == 0 {
+		t.Error("a message of it is read")
+	}
+	receive(t, alice, other.rotate(other.keys))
+	sealText(t, alice, "bob", "goes on")
 }

@@ -104,6 +104,25 @@ const (
 	OpResolve  Op = groupentry.Resolve
 )
 
+// String returns the name of the operation.
+func (o Op) String() string {
+	switch o {
+	case OpCreate:
+		return "create"
+	case OpAdd:
+		return "add"
+	case OpRemove:
+		return "remove"
+	case OpRole:
+		return "role"
+	case OpTransfer:
+		return "transfer"
+	case OpResolve:
+		return "resolve"
+	}
+	return fmt.Sprintf("Op(%d)", int32(o))
+}
+
 // Info is what an entry claims. Nothing in it was verified: it is for sorting, and for people to see.
 type Info struct {
 	Group  device.Hash

@@ -268,11 +268,20 @@ func (p *Peer) receive() (wrong []sotto.Event) {
 		events = append(settled(events, more), more...)
 	}
 	for _, e := range events {
-		if e.Why != 0 && e.Kind != sotto.KindRestored && e.Kind != sotto.KindOvertaken && e.Kind != sotto.KindDropped {
+		if e.Why != 0 && isInput(e.Kind) {
 			wrong = append(wrong, e)
 		}
 	}
 	return wrong
+}
+
+// isInput reports whether an event is about an input. Notices are in the inbox.
+func isInput(k sotto.Kind) bool {
+	switch k {
+	case sotto.KindMessage, sotto.KindSession, sotto.KindLog, sotto.KindKey, sotto.KindRequest, sotto.KindGroup, sotto.KindHistory, sotto.KindUnknown:
+		return true
+	}
+	return false
 }
 
 // String returns the user and the start of the device's ID, for messages of a test.

@@ -57,14 +57,16 @@ func (n *nativeFile) runGroup(s *suite, section []byte) error {
 
 // namedEntry is an entry and what it does.
 type namedEntry struct {
-	name string
-	op   uint64
-	b    []byte
+	name     string
+	op, role uint64 // what the target becomes
+	b        []byte
 }
 
 func (v *nativeGroup) entries() []namedEntry {
 	return []namedEntry{
-		{"create", groupentry.Create, v.Create}, {"add", groupentry.Add, v.Add}, {"admin", groupentry.Role, v.Admin},
+		{"create", groupentry.Create, groupentry.Owner, v.Create},
+		{"add", groupentry.Add, groupentry.Plain, v.Add},
+		{"admin", groupentry.Role, groupentry.Admin, v.Admin},
 	}
 }
 
@@ -92,9 +94,8 @@ func (n *nativeFile) remakeGroupEntry(v *nativeGroup, i int, members map[string]
 	if i > 0 {
 		e.Prev = hashOfEntry(v.entries()[i-1].b)
 	}
-	role := map[uint64]uint64{groupentry.Create: groupentry.Owner, groupentry.Add: groupentry.Plain, groupentry.Role: groupentry.Admin}[entry.op]
-	e.Role = &role
-	members[target] = group.Member{User: target, Root: root, Role: group.Role(role)}
+	e.Role = &entry.role
+	members[target] = group.Member{User: target, Root: root, Role: group.Role(entry.role)}
 	e.Members = [32]byte(membersDigest(ascending(members)))
 	if entry.op == groupentry.Create {
 		nonce := [16]byte(deviceID(v.Nonce))
@@ -167,8 +168,10 @@ func (n *nativeFile) checkGroupStatement(v *nativeGroup, f statementForm) error 
 	}
 	_, id, err1 := f.sessionID(kid)
 	statement, err2 := f.sign(by.Seed, kid)
-	if err := errors.Join(err1, err2,
-		equal("session ID made anew", id, v.SessionID), equal("statement made anew", statement, v.Statement)); err != nil {
+	err = errors.Join(err1, err2,
+		equal("session ID made anew", id, v.SessionID),
+		equal("statement made anew", statement, v.Statement))
+	if err != nil {
 		return err
 	}
 	state := s.Tip()

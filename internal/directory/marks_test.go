@@ -163,6 +163,9 @@ func TestARefusedBranchBlocksNoMore(t *testing.T) {
 			if u := h.user("bob"); u.Forked || !u.Trust.MaySend() || u.Log.Pin() != winner.pin() {
 				t.Errorf("user %+v", u.Trust)
 			}
+			if h.other("bob") != nil {
+				t.Error("a branch is still offered")
+			}
 			if c := h.grow("bob", 1, loser.entries[1]); c != nil {
 				t.Errorf("change %+v", c)
 			}

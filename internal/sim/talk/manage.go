@@ -1,6 +1,8 @@
 package talk
 
 import (
+	"slices"
+
 	"github.com/sottokit/sotto"
 	"github.com/sottokit/sotto/fault"
 	"github.com/sottokit/sotto/group"
@@ -12,28 +14,34 @@ const maxRooms = 2
 // Manage lets a phone make a group, or change one that it is in, whether it may or not.
 func (w *World) Manage() error {
 	p := w.phoneChosen()
-	if !p.on() {
-		return nil
+	if w.made < maxRooms && w.Choose("another group", 3) == 1 {
+		return p.createGroup()
 	}
-	all, err := p.account.Groups(background())
-	if err != nil {
-		return p.failed("looks for its groups", err)
+	phones := w.everyPhone()
+	for i := range phones { // the next one that knows a group
+		p = phones[(i+slices.Index(phones, p))%len(phones)]
+		if !p.on() {
+			continue
+		}
+		all, err := p.account.Groups(background())
+		if err != nil {
+			return p.failed("looks for its groups", err)
+		}
+		if len(all) > 0 {
+			return p.change(all[w.Choose("which group", len(all))])
+		}
 	}
-	if n := w.Choose("which group", len(all)+1); n < len(all) {
-		return p.change(all[n])
-	}
-	if w.made >= maxRooms {
-		return nil
-	}
-	w.made++
-	return p.createGroup()
+	return nil
 }
 
 // createGroup makes a group of some users.
 func (p *Phone) createGroup() error {
+	if !p.on() {
+		return nil
+	}
 	var members []*sotto.Contact
 	for _, u := range p.w.users {
-		if u == p.user || p.w.Choose("take "+u.name+" in", 3) == 0 {
+		if u == p.user || p.w.Choose("take "+u.name+" in", 3) > 0 {
 			continue
 		}
 		c, err := p.account.Contact(background(), u.name)
@@ -46,6 +54,7 @@ func (p *Phone) createGroup() error {
 	if _, err := p.account.CreateGroup(background(), members...); err != nil {
 		return p.refused("make a group", err, p.w.mayRefuse(silent...)...)
 	}
+	p.w.made++
 	return nil
 }
 
@@ -59,16 +68,18 @@ func (p *Phone) change(g *sotto.Group) error {
 	if s.Status == group.Frozen {
 		return p.resolve(g, s, group.Open)
 	}
-	user := w.userChosen().name
-	what := w.Choose("change", 8)
+	what := w.Choose("change", 9)
+	user := w.target(s, what < adding)
 	switch what {
 	case 0:
 		err = g.Remove(background(), user)
 	case 1:
-		err = g.Leave(background())
-	case 2:
+		if w.Choose("leave", 6) == 1 {
+			err = g.Leave(background())
+		}
+	case 2, 3, 4:
 		err = g.SetRole(background(), user, group.Role(w.Choose("role", 2)))
-	case 3:
+	case 5:
 		err = g.Transfer(background(), user)
 	default:
 		var c *sotto.Contact
@@ -81,6 +92,22 @@ func (p *Phone) change(g *sotto.Group) error {
 	}
 	w.Trace("%s signs a change of %s: %d of %s", p, w.room(g.ID()), what, user)
 	return nil
+}
+
+// adding is the first of the changes that bring somebody in.
+const adding = 6
+
+// target is somebody whom a change makes sense for, as a rule.
+func (w *World) target(s *sotto.GroupState, member bool) string {
+	user := w.userChosen().name
+	for range w.users {
+		in := slices.ContainsFunc(s.Members, func(m group.Member) bool { return m.User == user })
+		if in == member || w.Choose("sense", 4) == 1 {
+			break
+		}
+		user = w.userChosen().name
+	}
+	return user
 }
 
 // managing are the reasons why somebody may not change a group, or the group of that be changed.

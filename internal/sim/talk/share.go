@@ -7,6 +7,7 @@ import (
 	"github.com/sottokit/sotto"
 	"github.com/sottokit/sotto/device"
 	"github.com/sottokit/sotto/fault"
+	"github.com/sottokit/sotto/group"
 	"github.com/sottokit/sotto/session"
 )
 
@@ -22,9 +23,16 @@ func (w *World) Share() error {
 	if err != nil || len(all) == 0 {
 		return p.failedIf("looks for its groups", err)
 	}
-	g, user := all[w.Choose("which group", len(all))], w.userChosen().name
+	g := all[w.Choose("which group", len(all))]
 	r := w.room(g.ID())
-	if r == nil || user == p.user.name {
+	if r == nil {
+		return nil
+	}
+	user := r.newcomer()
+	if w.Choose("somebody else", 4) == 1 {
+		user = w.userChosen().name
+	}
+	if user == p.user.name || user == "" {
 		return nil
 	}
 	if err := p.recognize(); err != nil || !p.on() {
@@ -48,6 +56,16 @@ func (w *World) Share() error {
 	}
 	w.Trace("%s shares %d sessions of %s with %s", p, n, r, user)
 	return p.recognize()
+}
+
+// newcomer is who was added last, "" for nobody.
+func (r *room) newcomer() string {
+	for e := r.newest; e != nil; e = e.parent {
+		if e.info.Op == group.OpAdd {
+			return e.info.User
+		}
+	}
+	return ""
 }
 
 // failedIf is failed for an error that may be nil.

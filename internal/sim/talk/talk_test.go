@@ -74,6 +74,7 @@ func everyday(w *talk.World) map[string]func() error {
 	return map[string]func() error{
 		"write": w.Write, "write more": w.Write, "flush": w.Flush, "flush more": w.Flush, "read": w.Read, "read more": w.Read,
 		"sync": w.Sync, "upkeep": w.Upkeep, "wait": w.Wait, "devices": w.Devices, "mix": w.Relay.Mix, "manage": w.Manage, "manage more": w.Manage, "share": w.Share,
+		"sync more": w.Sync,
 	}
 }
 
