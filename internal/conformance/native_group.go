@@ -147,7 +147,8 @@ func (v *nativeGroup) checkState(members map[string]group.Member) error {
 		sameGroupMembers(s, ascending(members)))
 }
 
-// checkGroupStatement makes the statement anew, has it read as that of a session of the group, and lets the group hear it.
+// checkGroupStatement makes the statement anew, has it read as that of a session of the group, and lets the group hear
+// it.
 func (n *nativeFile) checkGroupStatement(v *nativeGroup, f statementForm) error {
 	s, logs, err := v.state()
 	if err != nil {

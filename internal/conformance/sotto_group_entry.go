@@ -135,7 +135,8 @@ func (c *sottoGroupEntry) inspect() error {
 	defer keys.Destroy()
 	want := group.Info{
 		Group: hashFrom(in.Group), Hash: hashFrom(c.Outputs.Hash), Prev: hashFrom(in.Prev),
-		Epoch: in.Epoch, Op: group.Op(in.Op), Actor: in.Actor, Cert: keys.Record().Cert(), Root: hashFrom(in.Root), Issued: i.Issued,
+		Epoch: in.Epoch, Op: group.Op(in.Op), Actor: in.Actor,
+		Cert: keys.Record().Cert(), Root: hashFrom(in.Root), Issued: i.Issued,
 	}
 	if in.User != nil {
 		want.User = *in.User

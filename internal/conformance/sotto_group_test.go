@@ -9,7 +9,9 @@ import (
 )
 
 // slowGroups are cases whose values stand in others, too, and that take their time.
-var slowGroups = []string{"50 members*", "51st member", "user ID [1-9]*", "leave*", "remove *", "role that *", "transfer back"}
+var slowGroups = []string{
+	"50 members*", "51st member", "user ID [1-9]*", "leave*", "remove *", "role that *", "transfer back",
+}
 
 // longSequences have many branches.
 var longSequences = []string{"*sixteen*", "* at random *"}

@@ -17,21 +17,56 @@ func (w *World) Manage() error {
 	if w.made < maxRooms && w.Choose("another group", 3) == 1 {
 		return p.createGroup()
 	}
+	p, g, err := w.groupFrom(p)
+	if g == nil || err != nil {
+		return err
+	}
+	return p.change(g)
+}
+
+// Rush lets all phones that know a group change it at the same time, and bring that to the server.
+func (w *World) Rush() error {
+	_, g, err := w.groupFrom(w.phoneChosen())
+	if g == nil || err != nil {
+		return err
+	}
+	for _, f := range []func(p *Phone) error{func(p *Phone) error { return p.changeIf(g) }, (*Phone).flush} {
+		if err := w.each(f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// changeIf is change for a phone that may not know the group.
+func (p *Phone) changeIf(g *sotto.Group) error {
+	if !p.on() {
+		return nil
+	}
+	own, err := p.account.Group(background(), g.ID())
+	if err != nil {
+		return p.refused("change a group", err, fault.UnknownSession)
+	}
+	return p.change(own)
+}
+
+// groupFrom is a group that a phone knows, or the next phone that knows one; nil when there is none.
+func (w *World) groupFrom(p *Phone) (*Phone, *sotto.Group, error) {
 	phones := w.everyPhone()
-	for i := range phones { // the next one that knows a group
+	for i := range phones {
 		p = phones[(i+slices.Index(phones, p))%len(phones)]
 		if !p.on() {
 			continue
 		}
 		all, err := p.account.Groups(background())
 		if err != nil {
-			return p.failed("looks for its groups", err)
+			return nil, nil, p.failed("looks for its groups", err)
 		}
 		if len(all) > 0 {
-			return p.change(all[w.Choose("which group", len(all))])
+			return p, all[w.Choose("which group", len(all))], nil
 		}
 	}
-	return nil
+	return nil, nil, nil
 }
 
 // createGroup makes a group of some users.

@@ -15,15 +15,10 @@ import (
 
 // Share lets a phone share the history of a group with somebody.
 func (w *World) Share() error {
-	p := w.phoneChosen()
-	if !p.on() {
-		return nil
+	p, g, err := w.groupFrom(w.phoneChosen())
+	if g == nil || err != nil {
+		return err
 	}
-	all, err := p.account.Groups(background())
-	if err != nil || len(all) == 0 {
-		return p.failedIf("looks for its groups", err)
-	}
-	g := all[w.Choose("which group", len(all))]
 	r := w.room(g.ID())
 	if r == nil {
 		return nil
@@ -66,14 +61,6 @@ func (r *room) newcomer() string {
 		}
 	}
 	return ""
-}
-
-// failedIf is failed for an error that may be nil.
-func (p *Phone) failedIf(what string, err error) error {
-	if err == nil {
-		return nil
-	}
-	return p.failed(what, err)
 }
 
 // noteShared notes the message of an account that nobody wrote by hand: a shared session.

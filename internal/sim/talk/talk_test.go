@@ -73,8 +73,8 @@ func check(t *testing.T, happen func(w *talk.World) map[string]func() error) {
 func everyday(w *talk.World) map[string]func() error {
 	return map[string]func() error{
 		"write": w.Write, "write more": w.Write, "flush": w.Flush, "flush more": w.Flush, "read": w.Read, "read more": w.Read,
-		"sync": w.Sync, "upkeep": w.Upkeep, "wait": w.Wait, "devices": w.Devices, "mix": w.Relay.Mix, "manage": w.Manage, "manage more": w.Manage, "share": w.Share,
-		"sync more": w.Sync,
+		"sync": w.Sync, "upkeep": w.Upkeep, "wait": w.Wait, "devices": w.Devices, "mix": w.Relay.Mix, "manage": w.Manage, "manage more": w.Manage, "share": w.Share, "share more": w.Share,
+		"sync more": w.Sync, "rush": w.Rush,
 	}
 }
 
@@ -101,7 +101,7 @@ func TestLyingServerMovesNobody(t *testing.T) {
 		w.Lie()
 		actions := everyday(w)
 		actions["break"], actions["compare"], actions["acknowledge"] = w.Break, w.Compare, w.Acknowledge
-		actions["manage much more"] = w.Manage
+		actions["rush more"] = w.Rush
 		return actions
 	})
 }
@@ -150,7 +150,7 @@ func TestEverythingHappensNowAndThen(t *testing.T) {
 		case 3:
 			w.Lie()
 			actions["compare"], actions["acknowledge"] = w.Compare, w.Acknowledge
-			actions["manage much more"] = w.Manage
+			actions["rush more"] = w.Rush
 		}
 		names := slices.Sorted(maps.Keys(actions))
 		for range life {
