@@ -100,7 +100,7 @@ func (p *Phone) lookHistory(e *sotto.Event) error {
 		p.w.Trace("%s refuses history of %q: %v", p, e.User, e.Why)
 		f.lose(p.id, "history that was refused")
 		return p.w.expect(e.Why, fault.UntrustedSigner, fault.Replayed, fault.Expired, fault.Rollback, fault.RevokedDevice)
-	case e.Body != nil || e.User != f.user || e.Device != f.from:
+	case len(e.Body) > 0 || e.User != f.user || e.Device != f.from:
 		return fmt.Errorf("it is not what was shared: %+v", e)
 	}
 	g, known := p.got[e.ID]
