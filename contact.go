@@ -42,7 +42,7 @@ func (c *Contact) Root() device.Hash {
 // The log of somebody who is pinned already is held against the pin. Fewer entries are fault.Rollback, another first one is
 // fault.IdentityChanged, a second branch is fault.LogFork, and an entry that none of the user's devices signed is
 // fault.UntrustedSigner. Each of them takes a verified mark away and nothing is sealed to the user until Acknowledge; a notice
-// says so (KindIdentity). So give it what the server has now: a copy from before the last Receive looks like a rollback. What
+// says so (KindIdentity, in Unread). An empty log is a rollback, too: do not hand in what a fetch that failed has left. So give it what the server has now: a copy from before the last Receive looks like a rollback. What
 // the log has more than the pin goes to Receive, which tells what changed.
 func (a *Account) Trust(ctx context.Context, user string, log [][]byte) (*Contact, error) {
 	var c *Contact
@@ -130,8 +130,12 @@ func (a *Account) compare(ctx context.Context, u *directory.User, log [][]byte) 
 	return failed
 }
 
-// told reports whether a user is blocked for the same reason already, with the same log to choose: it is told once.
+// told reports whether a user is blocked for the same reason already, with the same log to choose, or whether people have
+// decided against that log: it is told once.
 func (v *view) told(u *directory.User, e trust.Event, log [][]byte) (bool, error) {
+	if e == trust.Reset && len(log) > 0 && u.Refused(log[0]) {
+		return true, nil
+	}
 	if u.Trust.MaySend() || u.Trust.Cause != e {
 		return false, nil
 	}

@@ -45,7 +45,7 @@ func TestFormerMembersOnABranchOfTheirOwnAreNotRead(t *testing.T) {
 }
 
 // A member whose identity is not the one that is pinned under his name is nobody whom this user knows by that name: what he
-// does is marked.
+// does is marked, and what is done to him.
 func TestWhoActsUnderAnotherIdentityIsToldApart(t *testing.T) {
 	bob, c := joined(t)
 	dave := newPerson(t, "dave", nil)
@@ -63,7 +63,7 @@ func TestWhoActsUnderAnotherIdentityIsToldApart(t *testing.T) {
 	false_ := newPerson(t, "dave", nil)
 	c.persons["dave"] = false_
 	by := changes(append(c.add("alice", "dave"), c.put("alice", group.SetRole("dave", group.RoleAdmin))...))
-	if why, told := by["alice dave"]; !told || why != 0 {
+	if why, told := by["alice dave"]; !told || why != fault.IdentityChanged {
 		t.Errorf("alice's changes: %v", by)
 	}
 	entries := c.put("dave", group.Remove("carol"))

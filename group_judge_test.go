@@ -25,11 +25,12 @@ func (p *person) replace() [][]byte {
 func TestARevocationAloneThawsAGroup(t *testing.T) {
 	bob, c, other := split(t)
 	receive(t, bob, other.chain[len(other.chain)-1])
-	wantStatus(t, bob, c, group.Frozen)
+	if s := stateOf(t, bob, c); s.Status != group.Frozen {
+		t.Fatalf("the group is %v", s.Status)
+	}
 	receive(t, bob, c.persons["carol"].replace()...)
-	wantStatus(t, bob, c, group.Active)
-	if tip := stateOf(t, bob, c).Tip; tip != c.tip() {
-		t.Error("the other branch won")
+	if s := stateOf(t, bob, c); s.Status != group.Active || s.Tip != c.tip() {
+		t.Errorf("the group is %v at %v", s.Status, s.Tip)
 	}
 	sealsIn(t, bob, c, "on again")
 }
@@ -70,10 +71,11 @@ func TestSessionsOfTheBranchThatWonStayOpen(t *testing.T) {
 	receive(t, bob, other.chain[len(other.chain)-1])
 	s, envelope := other.atTip("carol")
 	only(t, receive(t, bob, envelope, other.says("carol", s, "one")), "one")
+	_, alices := c.atTip("alice")
+	receive(t, bob, alices) // while hers is the trunk
 	receive(t, bob, c.persons["alice"].replace()...)
-	wantStatus(t, bob, other, group.Active)
-	if stateOf(t, bob, other).Tip != other.tip() {
-		t.Fatal("the other branch won")
+	if s := stateOf(t, bob, other); s.Status != group.Active || s.Tip != other.tip() {
+		t.Fatalf("the group is %v at %v", s.Status, s.Tip)
 	}
 	only(t, receive(t, bob, other.says("carol", s, "two")), "two")
 	pass(t, bob, 3*day)

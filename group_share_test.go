@@ -3,6 +3,7 @@ package sotto_test
 import (
 	"testing"
 
+	"github.com/sottokit/sotto/fault"
 	"github.com/sottokit/sotto/session"
 )
 
@@ -26,22 +27,20 @@ func TestSharesPushOutNothingThatAnotherDeviceBegan(t *testing.T) {
 	only(t, receive(t, bob, c.says("alice", s, "two")), "two")
 }
 
-// The message came first, then the share of its session, then the group itself: it comes out with the last of them.
+// The message comes first, then the share of its session, then the chain, and at last who brings this user into the group: with
+// that all of it comes out.
 func TestAMessageWaitsForAShareThatWaitsForItsGroup(t *testing.T) {
-	all := people(t, "alice", "bob", "carol", "dave")
-	alice, dave := all[0], all[3]
-	g := alice.NewGroup(all[1], all[2])
-	before := say(t, alice, g, "before")
-	settled(t, alice)
-	addTo(t, alice, g, dave)
-	invitation := dave.Fetch()
-	share(t, alice, g, "dave")
-	shared := dave.Fetch()
-	receive(t, dave, before)
-	receive(t, dave, shared...)
-	chain := must(in(t, alice, g.ID()).Chain(background))
-	only(t, receive(t, dave, append(invitation, chain...)...), "before")
-	if r := must(dave.Report(background)); r.HeldForKey != 0 {
-		t.Errorf("%d messages still wait", r.HeldForKey)
+	bob, c := invited(t)
+	before := c.session(sum(c.chain[1]))
+	shared := c.sharedBy(bob, "alice", must(before.ExportSecretStatement()))
+	_, carols := c.atTip("carol")
+	_, alices := c.atTip("alice")
+	wantWhy(t, receive(t, bob, c.says("alice", before, "of before"))[0], fault.UnknownSession)
+	wantWhy(t, receive(t, bob, shared...)[1], fault.UnknownSession)
+	wantWhy(t, receive(t, bob, append(c.chain, carols)...)[0], fault.UnknownSession)
+	wantOut(t, bob, c)
+	only(t, receive(t, bob, alices), "of before")
+	if r := must(bob.Report(background)); r.HeldForKey != 0 || r.HeldForLog != 0 {
+		t.Errorf("still held: %+v", r)
 	}
 }

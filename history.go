@@ -25,7 +25,7 @@ func isReserved(contentType string) bool { return strings.HasPrefix(contentType,
 
 // ShareHistory gives a member of the group every session of it that this device holds and that the member's devices have no
 // part in: they can open the messages of before, from everybody who is a member still, once the app brings those. It is
-// never done by itself. What is shared goes as signed messages through the conversation with that member, one for each
+// never done by itself. The own devices that came later get them, too. What is shared goes as signed messages through the conversation with that member, one for each
 // session; there each comes out as KindHistory, which names the sharer and when the session began, and this device's part
 // is over when the parcels are delivered. It returns how many sessions were shared. Sessions close some days after their
 // last message, so what is older can only be sent anew, or restored from a backup.

@@ -99,4 +99,13 @@ func TestAResetThatIsAcknowledgedBeginsANewConversation(t *testing.T) {
 	if r := must(alice.Report(background)); r.Outbox[sotto.ParcelMessage] != 1 {
 		t.Errorf("the outbox has %v", r.Outbox)
 	}
+	// The sessions from before are closed for good, also if people choose the identity from before again.
+	shows(t, alice, "bob", bob.entries, fault.IdentityChanged)
+	adopt(t, alice, "bob")
+	if alice.Conversation("bob").ID() != before.ID() {
+		t.Error("another conversation")
+	}
+	if open := must(alice.Report(background)).Contacts[1].Sessions; len(open) != 0 {
+		t.Errorf("%d sessions are open", len(open))
+	}
 }

@@ -314,15 +314,18 @@ func (v *view) growGroup(before *groups.Group, next *group.State, entries [][]by
 	return session.Supersede(v.tx, id, &tip, v.now())
 }
 
-// actorIsPinned marks a notice about somebody who acts under another identity than the one that is pinned for that user ID.
-func (v *view) actorIsPinned(e *Event, states ...*group.State) error {
-	u, err := v.users.User(v.tx, e.User)
-	if err != nil || u == nil {
-		return err
-	}
-	for _, s := range states {
-		if m, in := s.Find(e.User); in && m.Root != u.Root() {
-			e.Why = fault.IdentityChanged
+// arePinned marks a notice in which somebody acts, or is acted on, under another identity than the one that is pinned for that
+// user ID.
+func (v *view) arePinned(e *Event, states ...*group.State) error {
+	for _, name := range []string{e.User, e.Change.User} {
+		u, err := v.users.User(v.tx, name)
+		if err != nil {
+			return err
+		}
+		for _, s := range states {
+			if m, in := s.Find(name); u != nil && in && m.Root != u.Root() {
+				e.Why = fault.IdentityChanged
+			}
 		}
 	}
 	return nil
@@ -378,7 +381,7 @@ func (v *view) tellChanges(before *groups.Group, next *group.State) error {
 			Kind: KindMembers, Conversation: id, User: claim.Actor,
 			Change: &Change{Op: claim.Op, User: claim.User, Role: claim.Role, Epoch: epoch, Entry: h},
 		}
-		if err := v.actorIsPinned(&e, before.State, next); err != nil {
+		if err := v.arePinned(&e, before.State, next); err != nil {
 			return err
 		}
 		v.notices = append(v.notices, e.named(h))

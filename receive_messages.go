@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/sottokit/sotto/device"
 	"github.com/sottokit/sotto/fault"
@@ -171,6 +172,9 @@ func (r *receivedMessage) apply(v *view, in *input) error {
 		return errStale
 	}
 	if err := u.Log.Standing(o.Place.Sender); err != nil {
+		if r.ofAnother(u) {
+			err = fault.IdentityChanged
+		}
 		return fmt.Errorf("sotto: message: %w", err)
 	}
 	if state := r.session.State(); state != nil {
@@ -207,6 +211,14 @@ func (r *receivedMessage) apply(v *view, in *input) error {
 	}
 	_, err = inbox.Put(v.tx, in.event.ID, b)
 	return err
+}
+
+// ofAnother reports whether a message of a group is of another identity than the one that is pinned for its user ID: it can
+// be read when the user has chosen that one.
+func (r *receivedMessage) ofAnother(u *directory.User) bool {
+	return slices.ContainsFunc(r.session.Roster().Heads(), func(h device.Head) bool {
+		return h.User == u.Name && h.Pin.Root != u.Root()
+	})
 }
 
 // applyReserved does what another account asks for with a message that is not for people.

@@ -45,6 +45,7 @@ func TestWhatIsVerifiedFromScratchIsSettled(t *testing.T) {
 	trunk, side := s.branch(), s.branch()
 	trunk.put(s.b, group.Remove(dave))
 	side.put(s.a, group.Remove(bob))
+	side.put(tablet, group.Add(bob, s.people[bob].root())) // whose word for the trunk counts with that
 	side.put(tablet, group.Add(erin, s.people[erin].root()))
 	side.put(s.e, group.Remove(erin)) // the live one
 	s.revoke(tablet)

@@ -128,7 +128,7 @@ func (d *Directory) Decide(tx *store.Tx, name string, e trust.Event, shown devic
 	if u.Trust, err = decide(shown); err != nil {
 		return nil, err
 	}
-	if l != nil && l.Pin().Root == u.fields.Root {
+	if l != nil {
 		u.refuse(entries, u.Log)
 	}
 	if u.fields.Fork != nil {
@@ -139,6 +139,11 @@ func (d *Directory) Decide(tx *store.Tx, name string, e trust.Event, shown devic
 		return nil, err
 	}
 	return nil, put(tx, u)
+}
+
+// Refused reports whether people have decided against the log, or the branch, that begins with an entry.
+func (u *User) Refused(entry []byte) bool {
+	return slices.Contains(u.marks.Refused, sha256.Sum256(entry))
 }
 
 // refuse remembers that people decided against the branch that these entries part from a log with.

@@ -32,9 +32,9 @@ type entry struct {
 	roles  map[string]group.Role
 }
 
-// share is what somebody may read of what was said before he came.
+// share is what somebody may read of what was said before he came, and with him the other devices of who shared it.
 type share struct {
-	user     string
+	users    [2]string
 	sessions map[session.Prefix]bool
 }
 

@@ -37,7 +37,7 @@ func (w *World) Share() error {
 	if err != nil {
 		return p.refused("find "+user, err, fault.UntrustedSigner)
 	}
-	s := share{user: user, sessions: map[session.Prefix]bool{}}
+	s := share{users: [2]string{user, p.user.name}, sessions: map[session.Prefix]bool{}}
 	for id, use := range w.ledger.sessions {
 		if use.conversation == r.id {
 			s.sessions[id] = true
@@ -83,7 +83,7 @@ func (p *Phone) noteShared(m *sotto.Parcel) error {
 
 // sharedWith reports whether somebody has shared the session of a message with a user.
 func (f *form) sharedWith(user string) bool {
-	return f.room != nil && slices.ContainsFunc(f.room.shares, func(s share) bool { return s.user == user && s.sessions[f.session] })
+	return f.room != nil && slices.ContainsFunc(f.room.shares, func(s share) bool { return slices.Contains(s.users[:], user) && s.sessions[f.session] })
 }
 
 // lookHistory judges a session that a member shared. What was said on it is brought once more.
