@@ -60,14 +60,14 @@ func TestWhoActsUnderAnotherIdentityIsToldApart(t *testing.T) {
 		}
 		return all
 	}
-	false_ := newPerson(t, "dave", nil)
-	c.persons["dave"] = false_
+	namesake := newPerson(t, "dave", nil)
+	c.persons["dave"] = namesake
 	by := changes(append(c.add("alice", "dave"), c.put("alice", group.SetRole("dave", group.RoleAdmin))...))
 	if why, told := by["alice dave"]; !told || why != fault.IdentityChanged {
 		t.Errorf("alice's changes: %v", by)
 	}
 	entries := c.put("dave", group.Remove("carol"))
-	ok(t, bob.Former(background, "dave", false_.entries))
+	ok(t, bob.Former(background, "dave", namesake.entries))
 	by = changes(entries)
 	if why, told := by["dave carol"]; !told || why != fault.IdentityChanged {
 		t.Errorf("changes of the other dave: %v", by)

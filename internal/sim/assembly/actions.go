@@ -289,9 +289,9 @@ const maxNodes = 40
 // Forge gives a device an entry that breaks a rule, and sees that it is refused.
 func (w *World) Forge() error {
 	d, to := w.thief(), w.honestChosen()
-	log := w.logChosen(d)
-	if log == nil || to.state == nil {
-		return nil
+	log, err := d.user.log.At(uint64(w.Choose("log", int(d.user.log.Pin().Seq)+1)))
+	if err != nil || to.state == nil {
+		return err
 	}
 	at := w.nodes[w.Choose("entry", len(w.nodes))]
 	e, ok := w.entryChosen(at)
@@ -302,10 +302,13 @@ func (w *World) Forge() error {
 	if err != nil {
 		return err
 	}
-	if n != nil { // it breaks no rule: nobody gets it
+	if n != nil { // it breaks no rule: nobody gets it, but one that names other members
 		w.nodes = w.nodes[:len(w.nodes)-1]
 		delete(w.byHash, n.hash)
-		return nil
+		e.Members[0] ^= 1
+		if b, err = d.keys.SignGroupEntry(e); err != nil {
+			return fmt.Errorf("%s signs: %w", d, err)
+		}
 	}
 	if _, _, err := to.state.MembersAt(at.hash); errors.Is(err, fault.TooFarAhead) {
 		return nil
@@ -313,7 +316,7 @@ func (w *World) Forge() error {
 	_, err = to.state.Extend([][]byte{b}, to.find)
 	w.Trace("%s is given a forged entry: %v", to, err)
 	if err == nil || errors.Is(err, fault.Misuse) {
-		return fmt.Errorf("%s takes an entry of %s on %s that breaks a rule, op %d: %w", to, d, at.hash.String()[:6], e.Op, err)
+		return fmt.Errorf("%s takes an entry of %s on %s that breaks a rule, op %d: %v", to, d, at.hash.String()[:6], e.Op, err)
 	}
 	return nil
 }

@@ -28,6 +28,7 @@ type ledger struct {
 // text is a message that somebody wrote.
 type text struct {
 	id           sotto.MessageID
+	left         []string // who was left out of it when it was sealed
 	user, peer   string
 	room         *room // nil in a conversation of two
 	users        []string
@@ -62,6 +63,7 @@ type place struct {
 // use is how a session was used.
 type use struct {
 	conversation device.Hash
+	entry        *entry // of a group
 	since        time.Time
 	messages     uint64
 }

@@ -44,7 +44,7 @@ func (w *World) talk() (map[device.Hash]map[session.Prefix]bool, error) {
 		if err := w.checkArrived(t); err != nil {
 			return nil, err
 		}
-		if t.room != nil && t.room.deaf(t.user) {
+		if w.deaf(t) {
 			continue
 		}
 		if used[t.conversation] == nil {
@@ -77,12 +77,14 @@ func (w *World) writeToAll(p *Phone) error {
 	return p.sayAll()
 }
 
-// deaf reports whether nobody need listen to a user in a group: it stays apart, or he is not in.
-func (r *room) deaf(user string) bool { return r.lost || !r.newest.has(user) }
+// deaf reports whether nobody need hear a message: its group stays apart, or who wrote it is not in, or a log has forked.
+func (w *World) deaf(t *text) bool {
+	return t.room != nil && (t.room.lost || !t.room.newest.has(t.user)) || slices.ContainsFunc(t.users, w.frozen)
+}
 
 // checkArrived asks whether everybody read a message.
 func (w *World) checkArrived(t *text) error {
-	if t.room != nil && t.room.deaf(t.user) || slices.ContainsFunc(t.users, w.frozen) {
+	if w.deaf(t) {
 		return nil
 	}
 	if len(t.forms) == 0 && !t.alone {

@@ -139,7 +139,7 @@ func TestEverythingHappensNowAndThen(t *testing.T) {
 	for world := range 100 {
 		trace = nil
 		cryptotest.SetGlobalRandom(t, uint64(world))
-		w, err := talk.New(f, session.Policy{MaxMessages: 6, MaxAge: 24 * time.Hour}, []string{"alice", "bob", "carol"}[:2+min(1, world%3)]...)
+		w, err := talk.New(f, session.Policy{MaxMessages: 4, MaxAge: 24 * time.Hour}, []string{"alice", "bob", "carol"}[:2+min(1, world%3)]...)
 		if err != nil {
 			t.Fatal(err)
 		}

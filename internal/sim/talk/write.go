@@ -8,6 +8,7 @@ import (
 	"github.com/sottokit/sotto"
 	"github.com/sottokit/sotto/device"
 	"github.com/sottokit/sotto/fault"
+	"github.com/sottokit/sotto/group"
 )
 
 // What the app on a phone does to write.
@@ -111,11 +112,13 @@ func (p *Phone) readers(c *sotto.Conversation, t *text) (map[device.ID]bool, err
 	}
 	readers := map[device.ID]bool{}
 	var users []string
+	t.left = nil
 	for _, m := range members {
 		readers[m.Device] = true
 		users = append(users, m.User)
 		if m.Left != 0 {
 			p.w.Trace("%s leaves %s out: %v", p, m.User, m.Left)
+			t.left = append(t.left, m.User)
 		}
 	}
 	if t.room == nil {
@@ -123,6 +126,9 @@ func (p *Phone) readers(c *sotto.Conversation, t *text) (map[device.ID]bool, err
 	}
 	tip, err := p.tip(t.room)
 	if tip == nil || err != nil {
+		return nil, err
+	}
+	if err := p.mayTalk(t.room); err != nil {
 		return nil, err
 	}
 	for _, user := range users {
@@ -136,6 +142,19 @@ func (p *Phone) readers(c *sotto.Conversation, t *text) (map[device.ID]bool, err
 		return nil, fmt.Errorf("%s seals for %v, and in %s are %v", p, t.users, t.room, tip.roles)
 	}
 	return readers, nil
+}
+
+// mayTalk asks whether the group is one in which messages may be sealed now.
+func (p *Phone) mayTalk(r *room) error {
+	g, err := p.account.Group(background(), r.id)
+	if err != nil {
+		return err
+	}
+	s, err := g.State(background())
+	if err == nil && s.Status != group.Active {
+		err = fmt.Errorf("%s can write in %s, which is %s", p, r, s.Status)
+	}
+	return err
 }
 
 // tip is the newest entry of a group that counts for the phone, nil while the server does not have it or the phone is off.
@@ -164,6 +183,13 @@ func (p *Phone) last(t *text) *sent {
 // sealed holds what Seal returned against what it returned before: the same message until it is delivered, and nothing then.
 func (p *Phone) sealed(t *text, parcels []sotto.Parcel, readers map[device.ID]bool) error {
 	before := p.last(t)
+	for _, m := range parcels {
+		for _, id := range m.To {
+			if before == nil && m.Kind == sotto.ParcelEnvelope && slices.Contains(t.left, p.w.Relay.userOf(id)) {
+				return fmt.Errorf("%s seals %s for %s, who was left out", p, t, p.w.Relay.userOf(id))
+			}
+		}
+	}
 	if len(parcels) == 0 {
 		t.alone = t.alone || before == nil && len(readers) == 1
 		if before == nil && !t.alone || before != nil && before.waits(readers) {
@@ -202,6 +228,9 @@ func (p *Phone) noteForm(t *text, m *sotto.Parcel, readers map[device.ID]bool) e
 		if t.room != nil {
 			if f.entry, err = p.tip(t.room); err != nil {
 				return err
+			}
+			if u := p.w.ledger.sessions[f.session]; u != nil && u.entry != f.entry && u.entry != nil && f.entry != nil {
+				return fmt.Errorf("%s seals %s on a session of another epoch", p, t)
 			}
 		}
 	}
@@ -255,6 +284,6 @@ func (w *World) renewed(f *form) string {
 			why = ", the one before is too old"
 		}
 	}
-	w.ledger.sessions[f.session] = &use{f.conversation, w.now, 1}
+	w.ledger.sessions[f.session] = &use{f.conversation, f.entry, w.now, 1}
 	return why
 }
