@@ -128,6 +128,9 @@ func (p *Phone) take(in [][]byte, items []*item) error {
 			}
 		}
 	}
+	if err := p.checkJoined(events); err != nil {
+		return err
+	}
 	return p.carry(events[len(in)-len(items):len(in)], items)
 }
 

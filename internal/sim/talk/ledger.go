@@ -20,6 +20,7 @@ type ledger struct {
 	places   map[place][32]byte // a place in a chain, to what stands there
 	ivs      map[[12]byte][32]byte
 	sessions map[session.Prefix]*use
+	gave     map[giving]bool
 	brought  map[bringing]int   // envelopes that the relay took for a device, and the life of the device then
 	lives    map[device.ID]int  // how often the disk of a device was put back or copied
 	doubled  map[device.ID]bool // devices of which there is a copy
@@ -68,6 +69,13 @@ type use struct {
 	messages     uint64
 }
 
+// giving is a session that a device sealed for somebody.
+type giving struct {
+	session session.Prefix
+	by      device.ID
+	to      string
+}
+
 // bringing is a session that was sealed for a device.
 type bringing struct {
 	session session.Prefix
@@ -77,7 +85,7 @@ type bringing struct {
 func newLedger() *ledger {
 	return &ledger{
 		forms: map[[32]byte]*form{}, places: map[place][32]byte{}, ivs: map[[12]byte][32]byte{},
-		sessions: map[session.Prefix]*use{}, brought: map[bringing]int{},
+		sessions: map[session.Prefix]*use{}, brought: map[bringing]int{}, gave: map[giving]bool{},
 		lives: map[device.ID]int{}, doubled: map[device.ID]bool{},
 	}
 }

@@ -85,6 +85,7 @@ func (r *Relay) takeEnvelope(p *Phone, m *sotto.Parcel, to []device.ID) error {
 		return fmt.Errorf("%s sends an envelope: %w", p, err)
 	}
 	for _, d := range to {
+		r.w.ledger.gave[giving{id.Prefix(), p.id, r.userOf(d)}] = true
 		data, err := r.strip(m.Data, d)
 		if err != nil {
 			return err

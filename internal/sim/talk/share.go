@@ -53,6 +53,38 @@ func (w *World) Share() error {
 	return p.recognize()
 }
 
+// checkJoined asks who has brought a phone into a group: who added its user, or another phone of his.
+func (p *Phone) checkJoined(events []sotto.Event) error {
+	for _, e := range events {
+		r := p.w.room(e.Conversation)
+		if e.Kind != sotto.KindJoined || r == nil {
+			continue
+		}
+		tip, err := p.tip(r)
+		if tip == nil || err != nil {
+			return err
+		}
+		adder := tip.adder(p.user.name)
+		invited := slices.ContainsFunc(events, func(s sotto.Event) bool {
+			return s.Kind == sotto.KindSession && s.Why == 0 && s.Conversation == r.id && (s.User == adder || s.User == p.user.name)
+		})
+		if !invited {
+			return fmt.Errorf("%s joins %s, and neither %s nor its user has brought it in", p, r, adder)
+		}
+	}
+	return nil
+}
+
+// adder is who brought a user in.
+func (e *entry) adder(user string) string {
+	for ; e != nil; e = e.parent {
+		if e.info.User == user && (e.info.Op == group.OpAdd || e.info.Op == group.OpCreate) {
+			return e.info.Actor
+		}
+	}
+	return ""
+}
+
 // newcomer is who was added last, "" for nobody.
 func (r *room) newcomer() string {
 	for e := r.newest; e != nil; e = e.parent {

@@ -102,12 +102,7 @@ func (r *room) outside(p *Phone) bool {
 	if _, err := p.account.Group(background(), r.id); err == nil {
 		return false
 	}
-	adder := ""
-	for e := r.newest; e != nil && adder == ""; e = e.parent {
-		if e.info.User == p.user.name && (e.info.Op == group.OpAdd || e.info.Op == group.OpCreate) {
-			adder = e.info.Actor
-		}
-	}
+	adder := r.newest.adder(p.user.name)
 	return !slices.ContainsFunc(r.w.everyPhone(), func(o *Phone) bool {
 		if o.user != p.user && o.user.name != adder || !r.w.active(o.user.name, o.id) || !r.newest.has(o.user.name) {
 			return false

@@ -234,6 +234,11 @@ func (p *Phone) noteForm(t *text, m *sotto.Parcel, readers map[device.ID]bool) e
 			}
 		}
 	}
+	for _, user := range t.left {
+		if p.w.ledger.gave[giving{f.session, p.id, user}] {
+			return fmt.Errorf("%s leaves %s out of %s, and seals it on a session that it gave him", p, user, t)
+		}
+	}
 	if p.retired[f.session] {
 		return fmt.Errorf("%s seals %s on a session from before it was put back", p, t)
 	}
