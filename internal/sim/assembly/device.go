@@ -85,7 +85,8 @@ func (w *World) bring(d *Device, facts ...*fact) error {
 
 // take takes one fact. It reports whether it could be used.
 func (d *Device) take(f *fact) (bool, error) {
-	next, err := d.state, error(nil)
+	var next *group.State
+	var err error
 	switch {
 	case f.log != nil:
 		if held := d.logs[f.log.Pin().Root]; held != nil && held.Pin().Seq >= f.log.Pin().Seq {

@@ -19,6 +19,29 @@ func (w *World) Share() error {
 	if g == nil || err != nil {
 		return err
 	}
+	return p.share(g)
+}
+
+// Welcome lets a phone write in a group, take somebody in, and share with him what was said before.
+func (w *World) Welcome() error {
+	p, g, err := w.groupFrom(w.phoneChosen())
+	if g == nil || err != nil || p.offline {
+		return err
+	}
+	steps := []func() error{
+		func() error { return p.say(g, w.body()) }, p.flush, func() error { return p.changeIf(g) }, p.flush, p.drain, p.flush,
+		func() error { return p.share(g) }, p.flush,
+	}
+	for _, f := range steps {
+		if err := f(); err != nil || !p.on() {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *Phone) share(g *sotto.Group) error {
+	w := p.w
 	r := w.room(g.ID())
 	if r == nil {
 		return nil
@@ -144,9 +167,7 @@ func (p *Phone) lookHistory(e *sotto.Event) error {
 	p.note(e)
 	p.unacked = append(p.unacked, *e)
 	if r := p.w.room(e.Conversation); r != nil && !known {
-		for _, it := range r.said[max(0, len(r.said)-maxOld):] {
-			p.w.Relay.queues[p.id] = append(p.w.Relay.queues[p.id], it)
-		}
+		p.w.Relay.queues[p.id] = append(p.w.Relay.queues[p.id], r.said[max(0, len(r.said)-maxOld):]...)
 	}
 	return nil
 }

@@ -82,7 +82,7 @@ func everyday(w *talk.World) map[string]func() error {
 	}
 	if *groups {
 		maps.Copy(actions, map[string]func() error{
-			"manage": w.Manage, "manage more": w.Manage, "share": w.Share, "share more": w.Share, "sync more": w.Sync, "rush": w.Rush,
+			"manage": w.Manage, "manage more": w.Manage, "share": w.Share, "welcome": w.Welcome, "sync more": w.Sync, "rush": w.Rush,
 		})
 	}
 	return actions
