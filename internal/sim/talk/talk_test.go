@@ -35,7 +35,9 @@ func TestMain(m *testing.M) {
 	if *steps > 0 {
 		checks = max(1, *steps/life)
 	}
-	flags := map[string]string{"rapid.steps": fmt.Sprint(life), "rapid.checks": fmt.Sprint(checks)}
+	flags := map[string]string{
+		"rapid.steps": fmt.Sprint(life), "rapid.checks": fmt.Sprint(checks), "rapid.seed": "2", "rapid.nofailfile": "true",
+	}
 	flag.Visit(func(f *flag.Flag) { delete(flags, f.Name) })
 	for name, value := range flags {
 		if err := flag.Set(name, value); err != nil {
@@ -112,7 +114,7 @@ func TestLyingServerMovesNobody(t *testing.T) {
 		actions := everyday(w)
 		actions["break"], actions["compare"], actions["acknowledge"] = w.Break, w.Compare, w.Acknowledge
 		if *groups {
-			actions["rush more"] = w.Rush
+			actions["rush more"], actions["doubt"] = w.Rush, w.Doubt
 		}
 		return actions
 	})
@@ -167,7 +169,7 @@ func TestEverythingHappensNowAndThen(t *testing.T) {
 			w.Lie()
 			actions["compare"], actions["compare more"], actions["acknowledge"] = w.Compare, w.Compare, w.Acknowledge
 			if *groups {
-				actions["rush more"], actions["rush much more"] = w.Rush, w.Rush
+				actions["rush more"], actions["rush much more"], actions["doubt"] = w.Rush, w.Rush, w.Doubt
 			}
 		}
 		names := slices.Sorted(maps.Keys(actions))
