@@ -110,7 +110,7 @@ func (r *room) wants(e *entry) bool {
 	switch {
 	case at == e.parent:
 		return true
-	case r.w.Server.Evil && r.w.Choose("part a group", 3) > 0:
+	case r.w.Server.Evil && r.w.Choose("part a group", 2) == 1:
 		r.w.Trace("the server parts %s", r)
 		return true
 	default:

@@ -19,29 +19,6 @@ func (w *World) Share() error {
 	if g == nil || err != nil {
 		return err
 	}
-	return p.share(g)
-}
-
-// Welcome lets a phone write in a group, take somebody in, and share with him what was said before.
-func (w *World) Welcome() error {
-	p, g, err := w.groupFrom(w.phoneChosen())
-	if g == nil || err != nil || p.offline {
-		return err
-	}
-	steps := []func() error{
-		func() error { return p.say(g, w.body()) }, p.flush, func() error { return p.changeIf(g) }, p.flush, p.drain, p.flush,
-		func() error { return p.share(g) }, p.flush,
-	}
-	for _, f := range steps {
-		if err := f(); err != nil || !p.on() {
-			return err
-		}
-	}
-	return nil
-}
-
-func (p *Phone) share(g *sotto.Group) error {
-	w := p.w
 	r := w.room(g.ID())
 	if r == nil {
 		return nil

@@ -84,7 +84,7 @@ func everyday(w *talk.World) map[string]func() error {
 	}
 	if *groups {
 		maps.Copy(actions, map[string]func() error{
-			"manage": w.Manage, "manage more": w.Manage, "share": w.Share, "welcome": w.Welcome, "sync more": w.Sync, "rush": w.Rush,
+			"manage": w.Manage, "manage more": w.Manage, "share": w.Share, "share more": w.Share, "sync more": w.Sync, "rush": w.Rush,
 		})
 	}
 	return actions
@@ -114,7 +114,7 @@ func TestLyingServerMovesNobody(t *testing.T) {
 		actions := everyday(w)
 		actions["break"], actions["compare"], actions["acknowledge"] = w.Break, w.Compare, w.Acknowledge
 		if *groups {
-			actions["rush more"], actions["doubt"] = w.Rush, w.Doubt
+			actions["rush more"] = w.Rush
 		}
 		return actions
 	})
@@ -169,7 +169,7 @@ func TestEverythingHappensNowAndThen(t *testing.T) {
 			w.Lie()
 			actions["compare"], actions["compare more"], actions["acknowledge"] = w.Compare, w.Compare, w.Acknowledge
 			if *groups {
-				actions["rush more"], actions["rush much more"], actions["doubt"] = w.Rush, w.Rush, w.Doubt
+				actions["rush more"], actions["rush much more"] = w.Rush, w.Rush
 			}
 		}
 		names := slices.Sorted(maps.Keys(actions))
