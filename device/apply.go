@@ -143,8 +143,8 @@ func (l *Log) recoverySigner(kid []byte) (*cose.Verifier, error) {
 	return nil, fmt.Errorf("not signed by the recovery key: %w", fault.UntrustedSigner)
 }
 
-// admit makes a device active. Neither its ID nor its key was ever in the log.
-func (l *Log) admit(r *Record, seq uint64) error {
+// checkNew refuses a device whose ID or key was ever in the log, and one for which there is no room.
+func (l *Log) checkNew(r *Record) error {
 	switch {
 	case l.ids[r.fields.ID]:
 		return fmt.Errorf("device ID that was used before: %w", fault.Malformed)
@@ -152,6 +152,14 @@ func (l *Log) admit(r *Record, seq uint64) error {
 		return fmt.Errorf("device key that was used before: %w", fault.Malformed)
 	case len(l.active) == MaxActive:
 		return fmt.Errorf("more than %d active devices: %w", MaxActive, fault.OverLimit)
+	}
+	return nil
+}
+
+// admit makes a device active.
+func (l *Log) admit(r *Record, seq uint64) error {
+	if err := l.checkNew(r); err != nil {
+		return err
 	}
 	l.ids[r.fields.ID], l.keys[r.fields.Ed25519] = true, true
 	l.certs[r.cert] = len(l.members)

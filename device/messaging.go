@@ -123,12 +123,11 @@ func (l *Log) acceptKey(of ID, deviceKey []byte, last *Seen, fresh bool) (*Messa
 
 // check holds a signed device-key against its record, the log and what was seen before.
 func (m *MessagingKey) check(r *Record, l *Log, last *Seen) error {
+	if err := m.checkSuite(r); err != nil {
+		return err
+	}
 	f := &m.fields
 	switch {
-	case r.fields.Suite == Hybrid && m.hybrid == nil:
-		return fmt.Errorf("no hybrid key in suite 2: %w", fault.Malformed)
-	case r.fields.Suite == Classical && m.hybrid != nil:
-		return fmt.Errorf("hybrid key in suite 1: %w", fault.Malformed)
 	case last != nil && f.Gen < last.Gen:
 		return fmt.Errorf("generation %d was seen: %w", last.Gen, fault.Rollback)
 	case last != nil && f.Gen == last.Gen && m.id != last.ID:
@@ -137,6 +136,17 @@ func (m *MessagingKey) check(r *Record, l *Log, last *Seen) error {
 		return fmt.Errorf("the device knows log entry %d, %d are held: %w", f.Seq, len(l.hashes), fault.TooFarAhead)
 	case f.Head != l.hashes[f.Seq]:
 		return fmt.Errorf("the device knows another log entry %d: %w", f.Seq, fault.TooFarAhead)
+	}
+	return nil
+}
+
+// checkSuite holds the keys that there are against the suite of the record.
+func (m *MessagingKey) checkSuite(r *Record) error {
+	switch {
+	case r.fields.Suite == Hybrid && m.hybrid == nil:
+		return fmt.Errorf("no hybrid key in suite 2: %w", fault.Malformed)
+	case r.fields.Suite == Classical && m.hybrid != nil:
+		return fmt.Errorf("hybrid key in suite 1: %w", fault.Malformed)
 	}
 	return nil
 }
