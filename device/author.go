@@ -173,6 +173,16 @@ func (k *Keys) propose(l *Log, f entryFields, signer *cose.Signer, now time.Time
 	return bytes.Clone(b), nil
 }
 
+// CheckRecovery tells whether r is the recovery key in force, with which Recover would sign now: another one is
+// fault.WrongSecret, a log without one fault.Misuse. Nothing is signed.
+func (l *Log) CheckRecovery(r *recovery.Key) error {
+	signer, err := l.recoverySigning(r)
+	if err == nil {
+		signer.Destroy()
+	}
+	return err
+}
+
 // recoverySigning is the recovery key as it signs in this log, where it must be in force.
 func (l *Log) recoverySigning(r *recovery.Key) (*cose.Signer, error) {
 	signer, err := recoverySigner(r)

@@ -100,6 +100,17 @@ func (l *Log) Active() []*Record {
 	return records
 }
 
+// Device returns the newest record of the device of that ID, and whether it is active; nil for a device that never was in the
+// log.
+func (l *Log) Device(id ID) (r *Record, active bool) {
+	for _, m := range l.members {
+		if m.current.record.fields.ID == id {
+			return m.current.record, m.ended == 0
+		}
+	}
+	return nil, false
+}
+
 // Find returns the record of that ID if it is the present one of an active device. A record of a device that was revoked
 // is fault.RevokedDevice, another one fault.UntrustedSigner.
 func (l *Log) Find(c CertID) (*Record, error) {

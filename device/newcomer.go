@@ -48,17 +48,3 @@ func (r *Record) VerifyKey(deviceKey []byte, at Pin) (*MessagingKey, error) {
 	}
 	return m, nil
 }
-
-// AddClaim tells what an entry that adds a device says of itself: the record of the device that signed it, the record that
-// it brings in, and the entry before it. Only a log that has the entry makes any of it true. An entry of another kind is
-// fault.Malformed.
-func AddClaim(entry []byte) (by CertID, record []byte, prev Hash, err error) {
-	e, err := readEntry(entry)
-	if err != nil {
-		return by, nil, prev, err
-	}
-	if e.Op != opAdd || e.Arg == nil || len(e.kid) != len(by) {
-		return by, nil, prev, fmt.Errorf("device: log entry: adds no device: %w", fault.Malformed)
-	}
-	return CertID(e.kid), *e.Arg, e.Prev, nil
-}

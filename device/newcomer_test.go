@@ -95,3 +95,54 @@ func TestAddClaimIsWhatTheEntrySays(t *testing.T) {
 		wantFault(t, err, fault.Malformed)
 	}
 }
+
+func TestRevokeClaimIsWhatTheEntrySays(t *testing.T) {
+	k, gone := generate(t, alice, device.Classical), generate(t, alice, device.Classical)
+	h := found(t, k, nil)
+	h.add(k, gone)
+	h.revoke(k, gone)
+	c, err := device.RevokeClaim(h.entries[2])
+	if err != nil || c != gone.Record().Cert() {
+		t.Errorf("%v, %v", c, err)
+	}
+	for _, b := range [][]byte{h.entries[0], h.entries[1], nil} {
+		_, err := device.RevokeClaim(b)
+		wantFault(t, err, fault.Malformed)
+	}
+}
+
+func TestDeviceIsFoundByItsID(t *testing.T) {
+	k, gone := generate(t, alice, device.Classical), generate(t, alice, device.Classical)
+	h := found(t, k, nil)
+	h.add(k, gone)
+	h.update(gone, device.Hybrid)
+	h.revoke(k, gone)
+	if r, active := h.log.Device(k.Record().ID()); !active || r.Cert() != k.Record().Cert() {
+		t.Error("the device that is active")
+	}
+	if r, active := h.log.Device(gone.Record().ID()); active || r.Cert() != gone.Record().Cert() {
+		t.Error("the device that was revoked")
+	}
+	if r, active := h.log.Device(device.ID{1}); r != nil || active {
+		t.Error("a device that never was")
+	}
+}
+
+func TestRecoveryKeyInForceIsTold(t *testing.T) {
+	k := generate(t, alice, device.Classical)
+	first, second := recoveryKey(t, 1), recoveryKey(t, 2)
+	wantFault(t, found(t, k, nil).log.CheckRecovery(first), fault.Misuse)
+	k = generate(t, alice, device.Classical)
+	h := found(t, k, first)
+	if err := h.log.CheckRecovery(first); err != nil {
+		t.Error(err)
+	}
+	wantFault(t, h.log.CheckRecovery(second), fault.WrongSecret)
+	wantFault(t, h.log.CheckRecovery(nil), fault.Misuse)
+	entry, err := h.log.SetRecovery(k, first, second, start)
+	h.take(k, entry, err)
+	wantFault(t, h.log.CheckRecovery(first), fault.WrongSecret)
+	if err := h.log.CheckRecovery(second); err != nil {
+		t.Error(err)
+	}
+}
