@@ -129,7 +129,7 @@ func (b *batch) apply(v *view) error {
 		}
 	}
 	if v.restored {
-		b.notices = append(b.notices, Event{Kind: KindRestored, User: b.user, Device: b.device, Why: fault.SenderReset})
+		b.notices = append(b.notices, Event{Kind: KindRestored, User: b.user, Device: b.Device(), Why: fault.SenderReset})
 	}
 	v.notices = append(b.notices, v.notices...)
 	if err := v.keepNotices(); err != nil {

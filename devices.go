@@ -39,16 +39,6 @@ func (a *Account) Admit(ctx context.Context, record []byte) error {
 	})
 }
 
-// Revoke signs that a device is no longer one of this user's; it may be this one. Contacts drop it when they see the entry,
-// and their next message has a new session. The entry goes the way of Admit's. Without a recovery key, revoking the last
-// device ends the account.
-func (a *Account) Revoke(ctx context.Context, id device.ID) error {
-	return a.sign(ctx, func(l *device.Log, k *device.Keys) error {
-		_, err := l.Revoke(k, id, a.now())
-		return err
-	})
-}
-
 // Upgrade signs that this device does suite 2 from now on (see Options.Hybrid), and never less again. The log entry goes the
 // way of Admit's, and a new messaging key follows it. A device of suite 2 is no error.
 func (a *Account) Upgrade(ctx context.Context) error {
@@ -60,6 +50,8 @@ func (a *Account) Upgrade(ctx context.Context) error {
 		return err
 	})
 }
+
+var errForked = fmt.Errorf("sotto: the own log has forked: %w", fault.LogFork)
 
 // sign lets this device sign an entry of its own log.
 func (a *Account) sign(ctx context.Context, f func(l *device.Log, k *device.Keys) error) error {
@@ -76,7 +68,7 @@ func (a *Account) sign(ctx context.Context, f func(l *device.Log, k *device.Keys
 			return fmt.Errorf("sotto: a log entry of this device waits for the server, send it and receive the own log first: %w", fault.Misuse)
 		}
 		if me.Forked {
-			return fmt.Errorf("sotto: the own log has forked: %w", fault.LogFork)
+			return errForked
 		}
 		return v.changeKeys(func(k *device.Keys) error { return f(me.Log, k) })
 	})

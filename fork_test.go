@@ -220,7 +220,8 @@ func TestAForkOfTheOwnLogStopsSending(t *testing.T) {
 			_, err := alice.Conversation(to).Seal(background, sotto.NewMessageID(), "", []byte("text"))
 			wantFault(t, err, fault.LogFork)
 		}
-		wantFault(t, alice.Revoke(background, thief.keys.Record().ID()), fault.LogFork)
+		_, err := alice.Revoke(background, thief.keys.Record().ID())
+		wantFault(t, err, fault.LogFork)
 		if !must(alice.Report(background)).Forked {
 			t.Error("the report says nothing")
 		}

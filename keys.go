@@ -20,7 +20,7 @@ const (
 // acceptKey keeps a device-key that fits, and keeps one that is ahead of the log until that has grown: nothing is sealed to
 // its user meanwhile.
 func (v *view) acceptKey(l *device.Log, id device.ID, deviceKey []byte) error {
-	if l.User() == v.Account.user && id == v.Account.device {
+	if l.User() == v.Account.user && id == v.Account.Device() {
 		return v.ownKey(l, deviceKey)
 	}
 	m, err := directory.Accept(v.tx, l, id, deviceKey)
@@ -46,9 +46,9 @@ func (v *view) accepted(l *device.Log, m *device.MessagingKey) error {
 func (v *view) ownKey(l *device.Log, deviceKey []byte) error {
 	// Nothing is compared with what was seen: this device knows its keys, and what it does not know is newer, or older than
 	// what it keeps.
-	m, err := l.AcceptKey(v.Account.device, deviceKey, nil)
+	m, err := l.AcceptKey(v.Account.Device(), deviceKey, nil)
 	if errors.Is(err, fault.TooFarAhead) {
-		if err := directory.Wait(v.tx, l, v.Account.device, deviceKey); err != nil {
+		if err := directory.Wait(v.tx, l, v.Account.Device(), deviceKey); err != nil {
 			return err
 		}
 	}
@@ -105,11 +105,11 @@ func (v *view) rotate(k *device.Keys, l *device.Log, published []byte) error {
 			return err
 		}
 	}
-	m, err := l.AcceptKey(v.Account.device, b, nil)
+	m, err := l.AcceptKey(v.Account.Device(), b, nil)
 	if err != nil {
 		return err
 	}
-	directory.Put(v.tx, l, v.Account.device, m)
+	directory.Put(v.tx, l, v.Account.Device(), m)
 	v.tx.Put(madeName(m.ID()), nil)
 	return v.putParcel(&parcelFields{Kind: string(ParcelKey), Data: b})
 }

@@ -16,6 +16,7 @@ type known struct {
 	mu       sync.Mutex
 	keys     *device.Keys
 	state    [sha256.Size]byte // hash of the stored state that keys are of
+	device   device.ID         // whose keys those are, or were
 	retired  []*device.Keys    // replaced, or never committed
 	sessions map[session.ID]*session.Session
 	crews    map[device.Hash]knownCrew // by conversation
@@ -91,7 +92,22 @@ func (k *known) setKeys(keys *device.Keys, state [sha256.Size]byte) {
 	if k.keys != nil && k.keys != keys {
 		k.retired = append(k.retired, k.keys)
 	}
+	k.use(keys, state)
+}
+
+// use takes keys into use. k.mu is held.
+func (k *known) use(keys *device.Keys, state [sha256.Size]byte) {
 	k.keys, k.state = keys, state
+	if keys != nil {
+		k.device = keys.Record().ID()
+	}
+}
+
+// deviceID is which device this is.
+func (k *known) deviceID() device.ID {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.device
 }
 
 // adopt takes keys that retire kept into use. If they were wiped meanwhile, between their transaction and its commit, they are
@@ -105,7 +121,7 @@ func (k *known) adopt(keys *device.Keys, state [sha256.Size]byte) {
 	if k.keys != nil {
 		k.retired = append(k.retired, k.keys)
 	}
-	k.keys, k.state = keys, state
+	k.use(keys, state)
 }
 
 // retire keeps keys that may not come to be used, until wipe.

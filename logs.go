@@ -109,7 +109,7 @@ func (v *view) keepStep(l *device.Log) ([]Event, error) {
 			if !lost {
 				v.settled = true
 			} else {
-				e := Event{Kind: KindOvertaken, User: v.Account.user, Device: v.Account.device, Why: fault.StoreConflict}
+				e := Event{Kind: KindOvertaken, User: v.Account.user, Device: v.Account.Device(), Why: fault.StoreConflict}
 				events = append(events, e)
 			}
 		}
@@ -118,7 +118,10 @@ func (v *view) keepStep(l *device.Log) ([]Event, error) {
 		}
 		return v.rotate(k, l, nil)
 	})
-	return events, err
+	if err != nil {
+		return nil, err
+	}
+	return events, v.doDuties()
 }
 
 // overtaken reports whether an entry that this device signed lost its place in the log to another one.

@@ -91,7 +91,7 @@ func create(
 	if err != nil {
 		return nil, err
 	}
-	a.user, a.device = f.User, keys.Record().ID()
+	a.user, a.known.device = f.User, keys.Record().ID()
 	err = a.update(ctx, func(v *view) error {
 		if _, found, err := v.tx.Get(accountName); err != nil || found {
 			if err == nil {
@@ -149,12 +149,9 @@ func Unlock(ctx context.Context, b store.Backend, o *Options, s *lockbox.Secret)
 		if err != nil {
 			return err
 		}
-		keys, err := v.keys()
-		if err != nil {
-			return err
-		}
-		a.user, a.device = f.User, keys.Record().ID()
-		return nil
+		a.user = f.User
+		_, err = v.keys()
+		return err
 	})
 	if err != nil {
 		a.Lock()

@@ -101,11 +101,12 @@ func everything(a *sotto.Account, c *sotto.Conversation, contact *sotto.Contact)
 	_, recordErr := a.Record(background)
 	_, registerErr := a.Register(background, "server", [32]byte{})
 	_, reportErr := a.Report(background)
+	_, revokeErr := a.Revoke(background, device.ID{})
 	errs := map[string]error{
 		"Pending": pendingErr, "Receive": receiveErr, "Peek": peekErr, "Unread": unreadErr, "Contact": contactErr,
 		"Contacts": contactsErr, "Trust": trustErr, "Direct": directErr, "Record": recordErr, "Register": registerErr,
 		"Report": reportErr, "Delivered": a.Delivered(background, sotto.Parcel{}), "Ack": a.Ack(background),
-		"Upkeep": a.Upkeep(background, true), "Admit": a.Admit(background, nil), "Revoke": a.Revoke(background, device.ID{}),
+		"Upkeep": a.Upkeep(background, true), "Admit": a.Admit(background, nil), "Revoke": revokeErr,
 		"Forget":        a.Forget(background, c),
 		"ReplaceSecret": a.ReplaceSecret(background, newSecret(), newSecret()),
 		"AddSecret":     a.AddSecret(background, newSecret(), newSecret()),

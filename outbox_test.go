@@ -93,7 +93,7 @@ func TestRevokedDevicesLeaveTheQueue(t *testing.T) {
 		ok(t, alice.DeliveredTo(background, p, []device.ID{bob.Device()})) // only the tablet is left
 	}
 	sealText(t, alice, "bob", "to both, too")
-	ok(t, bob.Revoke(background, tablet.Device()))
+	must(bob.Revoke(background, tablet.Device()))
 	bob.Flush()
 	receive(t, alice, alice.Fetch()...)
 	for _, p := range must(alice.Pending(background)) {

@@ -192,7 +192,7 @@ func TestARevocationDuringSealCounts(t *testing.T) {
 	alice, bob := sottotest.Pair(t)
 	tablet := bob.Join()
 	alice.Network().SyncAll()
-	ok(t, bob.Revoke(background, tablet.Device()))
+	must(bob.Revoke(background, tablet.Device()))
 	entry := pending(t, bob, sotto.ParcelLog)[0].Data
 	other, done := twin(t, alice), false
 	b := tapped(alice)
@@ -230,7 +230,7 @@ func TestARevocationInAnotherProcessCounts(t *testing.T) {
 	tablet := bob.Join()
 	alice.Network().SyncAll()
 	in := conversation(t, tablet, "alice", 1)
-	ok(t, bob.Revoke(background, tablet.Device()))
+	must(bob.Revoke(background, tablet.Device()))
 	entry := pending(t, bob, sotto.ParcelLog)[0].Data
 	b := tapped(alice)
 	other := twin(t, alice)

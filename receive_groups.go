@@ -298,7 +298,7 @@ func (v *view) growGroup(before *groups.Group, next *group.State, entries [][]by
 	}
 	left, overtaken := settle(stored.Pending, next)
 	if overtaken {
-		e := Event{Kind: KindOvertaken, Conversation: id, User: v.Account.user, Device: v.Account.device, Why: fault.StoreConflict}
+		e := Event{Kind: KindOvertaken, Conversation: id, User: v.Account.user, Device: v.Account.Device(), Why: fault.StoreConflict}
 		v.notices = append(v.notices, e.named(next.Tip()))
 	}
 	if len(left) < len(stored.Pending) {

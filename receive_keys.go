@@ -165,7 +165,7 @@ func (v *view) introduce(s *session.Session, r *session.Request, key *device.Mes
 		return err
 	}
 	for _, of := range open {
-		if of.User != v.Account.user || of.Device != v.Account.device {
+		if of.User != v.Account.user || of.Device != v.Account.Device() {
 			continue
 		}
 		own, err := v.session(of.ID)

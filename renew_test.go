@@ -105,7 +105,7 @@ func TestASessionIsRenewedAtEveryChangeOfADevice(t *testing.T) {
 		t.Error("the same session after a device was added")
 	}
 	alice.Network().SyncAll()
-	ok(t, bob.Revoke(background, tablet.Device()))
+	must(bob.Revoke(background, tablet.Device()))
 	alice.Network().SyncAll()
 	_, parcels := sealText(t, alice, "bob", "without the tablet")
 	if now := must(session.MessageSession(parcels[len(parcels)-1].Data)); now == second || now == first {

@@ -66,7 +66,7 @@ type SessionReport struct {
 func (a *Account) Report(ctx context.Context) (*Report, error) {
 	var r *Report
 	err := a.view(ctx, func(v *view) error {
-		r = &Report{Now: v.now(), Device: v.Account.device.String(), Outbox: map[ParcelKind]int{}}
+		r = &Report{Now: v.now(), Device: v.Account.Device().String(), Outbox: map[ParcelKind]int{}}
 		if err := v.reportKeys(r); err != nil {
 			return err
 		}
@@ -132,7 +132,7 @@ func (v *view) reportSessions(conversation device.Hash) ([]SessionReport, error)
 	for _, s := range open {
 		prefix := s.ID.Prefix()
 		sessions = append(sessions, SessionReport{
-			ID: prefix.String(), Own: s.Device == v.Account.device, Created: shown(s.Created), Opened: s.Opened, Messages: s.Messages,
+			ID: prefix.String(), Own: s.Device == v.Account.Device(), Created: shown(s.Created), Opened: s.Opened, Messages: s.Messages,
 		})
 	}
 	return sessions, err

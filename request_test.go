@@ -91,7 +91,7 @@ func TestASessionIsNotGivenToDevicesOutsideOfItsRoster(t *testing.T) {
 		}
 	}
 	e := receive(t, tablet, in[1])[0]
-	ok(t, bob.Revoke(background, tablet.Device()))
+	must(bob.Revoke(background, tablet.Device()))
 	bob.Flush()
 	receive(t, alice, alice.Fetch()...)
 	delivered(t, alice)

@@ -20,7 +20,7 @@ func TestASessionOfARevokedDeviceIsReadAndNotSentOn(t *testing.T) {
 	receive(t, bob, in...)
 	_, parcels := sealText(t, bob, "alice", "from bob")
 	delivered(t, bob)
-	ok(t, bob.Revoke(background, tablet.Device()))
+	must(bob.Revoke(background, tablet.Device()))
 	bob.Flush()
 	receive(t, alice, alice.Fetch()...)
 	events := receive(t, alice, in...)
@@ -51,7 +51,7 @@ func TestMessagesOfARevokedDeviceAreRefused(t *testing.T) {
 	only(t, alice.Sync(), "while it is bob's")
 	sealText(t, tablet, "alice", "too late")
 	in := data(must(tablet.Pending(background)))
-	ok(t, bob.Revoke(background, tablet.Device()))
+	must(bob.Revoke(background, tablet.Device()))
 	bob.Flush()
 	for range 2 { // the entry comes in one batch with the message, then it is known
 		events := receive(t, alice, append(alice.Fetch(), in...)...)
@@ -76,7 +76,7 @@ func TestARevocationCountsInTheBatchThatBringsIt(t *testing.T) {
 	alice.Network().SyncAll()
 	sealText(t, tablet, "alice", "text")
 	in := data(must(tablet.Pending(background)))
-	ok(t, bob.Revoke(background, tablet.Device()))
+	must(bob.Revoke(background, tablet.Device()))
 	entry := pending(t, bob, sotto.ParcelLog)[0].Data
 	in = append(in, entry)
 	events := receive(t, alice, in...)
@@ -89,7 +89,7 @@ func TestARevocationCountsInTheBatchThatBringsIt(t *testing.T) {
 func TestARevokedDeviceMakesNoKeys(t *testing.T) {
 	alice, _ := sottotest.Pair(t)
 	tablet := alice.Join()
-	ok(t, alice.Revoke(background, tablet.Device()))
+	must(alice.Revoke(background, tablet.Device()))
 	alice.Flush()
 	alice.Network().Pass(8 * day)
 	receive(t, tablet, tablet.Fetch()...)
@@ -104,7 +104,7 @@ func TestNoticesWaitUntilTheyAreAcknowledged(t *testing.T) {
 	alice, bob := sottotest.Pair(t)
 	tablet := bob.Join()
 	ok(t, alice.Ack(background, must(alice.Unread(background))...))
-	ok(t, bob.Revoke(background, tablet.Device()))
+	must(bob.Revoke(background, tablet.Device()))
 	bob.Flush()
 	events := receive(t, alice, alice.Fetch()...)
 	for range 2 {

@@ -88,5 +88,5 @@ func (v *view) sealedTo(id session.ID, to device.ID, key device.KeyID) (found bo
 
 // isOwn reports whether a record is of this device. Its ID alone does not tell: another user may have taken the same one.
 func (v *view) isOwn(r *device.Record) bool {
-	return r.User() == v.Account.user && r.ID() == v.Account.device
+	return r.User() == v.Account.user && r.ID() == v.Account.Device()
 }

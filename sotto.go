@@ -94,7 +94,6 @@ type Account struct {
 	_ [0]func()
 	redacted
 	user    string
-	device  device.ID
 	now     func() time.Time
 	policy  session.Policy
 	hybrid  bool // every device must do suite 2
@@ -131,12 +130,12 @@ func (a *Account) User() string {
 	return a.user
 }
 
-// Device returns the ID of this device.
+// Device returns the ID of this device. Recover may give it another one.
 func (a *Account) Device() device.ID {
 	if a == nil {
 		return device.ID{}
 	}
-	return a.device
+	return a.known.deviceID()
 }
 
 // Lock wipes the keys from memory. It waits for running uses and is idempotent; later calls fail with fault.DestroyedKey

@@ -20,6 +20,9 @@ func (a *Account) Upkeep(ctx context.Context, drained bool) error {
 		if err := v.renewKeys(); err != nil {
 			return err
 		}
+		if err := v.doDuties(); err != nil {
+			return err
+		}
 		over, err := session.Online(v.tx, drained, v.now())
 		if err != nil {
 			return err

@@ -36,7 +36,7 @@ var (
 )
 
 func revokePhone(ctx context.Context, s *scene) (string, error) {
-	if err := s.aliceLaptop.Revoke(ctx, s.alicePhone.Device()); err != nil {
+	if _, err := s.aliceLaptop.Revoke(ctx, s.alicePhone.Device()); err != nil {
 		return "", err
 	}
 	if _, err := s.aliceLaptop.sync(ctx); err != nil {

@@ -158,11 +158,17 @@ func revoke(ctx context.Context, c *chat, args []string) error {
 		return errors.New("DEVICE is an ID that devices printed")
 	}
 	return c.within(ctx, func(a *app.App) error {
-		if err := c.sync(ctx, a); err != nil {
-			return err
-		}
-		if err := a.Revoke(ctx, device.ID(id)); err != nil {
-			return err
+		for range 2 { // once to sign it, and once more when the log has it, to change the keys
+			if err := c.sync(ctx, a); err != nil {
+				return err
+			}
+			r, err := a.Revoke(ctx, device.ID(id))
+			if err != nil {
+				return err
+			}
+			if r.Listed && !r.Done() {
+				fmt.Fprintf(c.stdout, "%d conversations still have a key that it knows, revoke it again later\n", len(r.Waiting))
+			}
 		}
 		return c.sync(ctx, a)
 	})

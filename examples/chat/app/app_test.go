@@ -63,7 +63,8 @@ func TestTwoUsersWithThreeDevicesTalk(t *testing.T) {
 
 func TestRevokedDeviceReadsAndWritesNothing(t *testing.T) {
 	phone, laptop, bob := talk(t, newScene(t))
-	must(t, laptop.Revoke(t.Context(), phone.Device()))
+	_, err := laptop.Revoke(t.Context(), phone.Device())
+	must(t, err)
 	laptop.sync()
 	laptop.say("bob", texts[4])
 	bob.reads("alice: " + texts[4])

@@ -17,7 +17,8 @@ import (
 func TestRelaySeesNoPlaintextAndNoSecret(t *testing.T) {
 	s := newScene(t)
 	phone, laptop, bob := talk(t, s)
-	must(t, laptop.Revoke(t.Context(), phone.Device()))
+	_, err := laptop.Revoke(t.Context(), phone.Device())
+	must(t, err)
 	laptop.sync()
 	laptop.say("bob", texts[4])
 	bob.reads("alice: " + texts[4])

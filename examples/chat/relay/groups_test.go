@@ -181,7 +181,8 @@ func TestEntryOfARevokedDeviceMakesRoom(t *testing.T) {
 	must(t, g.SetRole(t.Context(), "bob", group.RoleAdmin))
 	thiefs := phone.changes(t)[0]
 	must(t, phone.AppendGroup(t.Context(), thiefs))
-	must(t, laptop.Revoke(t.Context(), phone.Device()))
+	_, err := laptop.Revoke(t.Context(), phone.Device())
+	must(t, err)
 	must(t, laptop.Append(t.Context(), laptop.pending(t, sotto.ParcelLog)))
 
 	must(t, bobs.Leave(t.Context()))

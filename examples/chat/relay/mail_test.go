@@ -132,7 +132,8 @@ func TestRevokedDeviceLosesItsMailAndItsToken(t *testing.T) {
 	if items, err := laptop.Mail(t.Context(), 0, 0); err != nil || len(items) != 1 {
 		t.Fatalf("%d items: %v", len(items), err)
 	}
-	must(t, phone.Revoke(t.Context(), laptop.Device()))
+	_, err = phone.Revoke(t.Context(), laptop.Device())
+	must(t, err)
 	parcels, err := phone.Pending(t.Context())
 	must(t, err)
 	must(t, phone.Append(t.Context(), parcels[0].Data))

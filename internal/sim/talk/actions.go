@@ -187,7 +187,7 @@ func (w *World) Devices() error {
 		return err
 	}
 	w.Trace("%s revokes %s", p, other)
-	if err := p.account.Revoke(background(), other.id); err != nil {
+	if _, err := p.account.Revoke(background(), other.id); err != nil {
 		return p.refused("revoke", err, w.mayRefuse(signing...)...)
 	}
 	return nil
