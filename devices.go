@@ -51,6 +51,8 @@ func (a *Account) Upgrade(ctx context.Context) error {
 	})
 }
 
+var errPending = fmt.Errorf("sotto: a log entry of this device waits for the server, send it and receive the own log first: %w", fault.Misuse)
+
 var errForked = fmt.Errorf("sotto: the own log has forked: %w", fault.LogFork)
 
 // sign lets this device sign an entry of its own log.
@@ -65,7 +67,7 @@ func (a *Account) sign(ctx context.Context, f func(l *device.Log, k *device.Keys
 			return err
 		}
 		if keys.Pending() != nil {
-			return fmt.Errorf("sotto: a log entry of this device waits for the server, send it and receive the own log first: %w", fault.Misuse)
+			return errPending
 		}
 		if me.Forked {
 			return errForked

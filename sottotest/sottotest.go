@@ -17,6 +17,7 @@ import (
 	"github.com/sottokit/sotto/cose"
 	"github.com/sottokit/sotto/device"
 	"github.com/sottokit/sotto/mk/lockbox"
+	"github.com/sottokit/sotto/recovery"
 	"github.com/sottokit/sotto/store"
 )
 
@@ -72,6 +73,17 @@ func (p *Peer) Join() *Peer {
 	}
 	p.net.SyncAll()
 	return next
+}
+
+// Recover makes a new device of a user who has nothing left but the recovery key, and lets the network have it.
+func (n *Network) Recover(user string, key *recovery.Key) *Peer {
+	n.t.Helper()
+	p := n.peer()
+	var err error
+	p.Account, err = sotto.Recover(context.Background(), p.Backend, user, n.logs[user], key, n.options(), p.secret)
+	n.must("recover", err)
+	p.Sync()
+	return p
 }
 
 func (n *Network) peer() *Peer {

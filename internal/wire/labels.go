@@ -19,6 +19,7 @@ const (
 	LabelCombined    = "sotto/v1.combined"     // the static-static secret of two named parties
 
 	LabelRecovery     = "sotto/v1.recovery"      // what follows from a recovery key
+	LabelRecoveryBox  = "sotto/v1.recovery-box"  // a recovery key under a lockbox of its own
 	LabelLockbox      = "sotto/v1.lockbox"       // a lockbox, and one slot of it
 	LabelLockboxSlot  = "sotto/v1.lockbox-slot"  // the key of a slot
 	LabelLockboxMAC   = "sotto/v1.lockbox-mac"   // the root's mark on all slots
@@ -55,6 +56,13 @@ const (
 	LabelSASCommit         = "sotto/v1.sas-commit"          // the responder's key before it is shown
 	LabelSASTranscript     = "sotto/v1.sas-transcript"      // what both sides of it hold and sent
 	LabelSASConfirm        = "sotto/v1.sas-confirm"         // a person said that the strings are the same
+
+	LabelLink           = "sotto/v1.link"            // a message between a device that joins an account and one that has it
+	LabelLinkTranscript = "sotto/v1.link-transcript" // what both of them saw of how they found each other
+	LabelLinkConfirm    = "sotto/v1.link-confirm"    // the key with which each proves that it saw the same
+	LabelLinkKey        = "sotto/v1.link-key"        // the key of one direction
+	LabelLinkIV         = "sotto/v1.link-iv"         // the IV of one direction
+	LabelLinkCheck      = "sotto/v1.link-check"      // the six digits
 )
 
 // NewerLabel reports whether label belongs to a version of sotto's formats after this one.

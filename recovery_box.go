@@ -1,0 +1,112 @@
+package sotto
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/sottokit/sotto/cose"
+	"github.com/sottokit/sotto/fault"
+	"github.com/sottokit/sotto/internal/wire"
+	"github.com/sottokit/sotto/mk/lockbox"
+	"github.com/sottokit/sotto/recovery"
+)
+
+// A recovery box is for who has a password and nothing else: the recovery key, sealed under a lockbox that the app leaves with
+// its server. Whoever gets hold of the box can try passwords on it, and the one that opens it has the account; so it is made
+// only when an app asks for it, with a password that withstands that.
+
+// boxFields is a recovery box.
+type boxFields struct {
+	Version uint64 `cbor:"1,keyasint"`
+	Box     []byte `cbor:"2,keyasint"`
+	Sealed  []byte `cbor:"3,keyasint"` // the recovery key under the root of the lockbox
+}
+
+const (
+	boxVersion = 1
+	maxBox     = lockbox.MaxSize + 1<<10
+)
+
+// boxOwner is whom the lockbox in a recovery box is for.
+func boxOwner(user string) []byte { return wire.AppendBound(nil, wire.LabelRecoveryBox, []byte(user)) }
+
+func boxContext(user string) cose.Context { return cose.Bind(wire.LabelRecoveryBox, []byte(user)) }
+
+// SealRecovery makes a recovery box of this user's: with one of the secrets OpenRecovery gets the recovery key out of it again.
+// r must be the one in force: another one is fault.WrongSecret, none fault.Misuse. A box is opened once before it is returned.
+func (a *Account) SealRecovery(ctx context.Context, r *recovery.Key, secrets ...*lockbox.Secret) ([]byte, error) {
+	if len(secrets) == 0 {
+		return nil, fmt.Errorf("sotto: no secret that opens the recovery box: %w", fault.Misuse)
+	}
+	if err := a.inForce(ctx, r); err != nil {
+		return nil, err
+	}
+	box, root, err := lockbox.New(ctx, boxOwner(a.user), secrets[0], secrets[1:]...)
+	if err != nil {
+		return nil, err
+	}
+	defer root.Destroy()
+	b, err := r.ExportSecret()
+	if err != nil {
+		return nil, err
+	}
+	defer clear(b)
+	sealed, err := root.Encrypt0(nil, b, boxContext(a.user))
+	if err != nil {
+		return nil, err
+	}
+	made, err := wire.Marshal(boxFields{boxVersion, box.Bytes(), sealed})
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range secrets {
+		again, err := OpenRecovery(ctx, a.user, made, s)
+		if err != nil {
+			return nil, err
+		}
+		same := again.Equal(r)
+		again.Destroy()
+		if !same {
+			return nil, fmt.Errorf("sotto: recovery box does not give the key back: %w", fault.Damaged)
+		}
+	}
+	return made, nil
+}
+
+// inForce tells whether r is the recovery key in force, as the own log is known here.
+func (a *Account) inForce(ctx context.Context, r *recovery.Key) error {
+	return a.view(ctx, func(v *view) error {
+		me, err := v.me()
+		if err != nil {
+			return err
+		}
+		return me.Log.CheckRecovery(r)
+	})
+}
+
+// OpenRecovery returns the recovery key out of a recovery box of that user's, for Recover. A secret that does not open it is
+// fault.WrongSecret, a box that is damaged or of another user fault.Damaged, one that is none fault.Malformed.
+func OpenRecovery(ctx context.Context, user string, box []byte, s *lockbox.Secret) (*recovery.Key, error) {
+	var f boxFields
+	if err := wire.Unmarshal("sotto: recovery box", box, maxBox, &f); err != nil {
+		return nil, err
+	}
+	if f.Version != boxVersion {
+		return nil, fmt.Errorf("sotto: recovery box of version %d: %w", f.Version, fault.UnsupportedVersion)
+	}
+	slots, err := lockbox.Parse(f.Box, boxOwner(user))
+	if err != nil {
+		return nil, err
+	}
+	root, err := slots.Open(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	defer root.Destroy()
+	b, err := root.Decrypt0(nil, f.Sealed, boxContext(user))
+	if err != nil {
+		return nil, err
+	}
+	defer clear(b)
+	return recovery.NewKey(b)
+}
