@@ -37,7 +37,8 @@ func (c *Contact) Root() device.Hash {
 }
 
 // Trust verifies the whole log of a user, as the server has it, and pins it: first contact is trust on first use, until
-// people compare their numbers. Envelopes that waited for this log come out of the next Receive, which may be empty.
+// people compare their numbers. If another own device has told of that user (KindContact) the log is held against what is pinned
+// there, and its mark is taken over; a log that is another one is pinned, too, but nothing is sealed to it until Acknowledge. Envelopes that waited for this log come out of the next Receive, which may be empty.
 //
 // The log of somebody who is pinned already is held against the pin. Fewer entries are fault.Rollback, another first one is
 // fault.IdentityChanged, a second branch is fault.LogFork, and an entry that none of the user's devices signed is
@@ -63,9 +64,11 @@ func (a *Account) Trust(ctx context.Context, user string, log [][]byte) (*Contac
 			return err
 		}
 		c = &Contact{account: a, user: user, root: g.Log.Pin().Root}
-		return a.update(ctx, func(v *view) error {
-			_, err := v.grow(g)
-			return err
+		return a.update(ctx, func(v *view) (err error) {
+			if v.notices, err = v.grow(g); err != nil {
+				return err
+			}
+			return v.keepNotices()
 		})
 	})
 	if err != nil {

@@ -99,6 +99,12 @@ func (v *view) endDevice(l *device.Log, forked bool, d *duty) error {
 	}
 	pending := keys.Pending()
 	r, active := l.Device(d.Device)
+	if d.Kind == dutyLink { // who finishes the link now comes too late
+		d.Kind = dutyRevoke
+		if err := v.putDuty(d); err != nil {
+			return err
+		}
+	}
 	switch {
 	case r != nil && !active:
 		return duties.Drop(v.tx, dutyID(d.Device))

@@ -24,6 +24,7 @@ const (
 	KindRequest       Kind = "request"        // a device asked for a session; the answer is in the outbox
 	KindGroup         Kind = "group"          // an entry of a group
 	KindHistory       Kind = "history"        // a member shared an earlier session of a group: bring its messages, they can be read now
+	KindContact       Kind = "contact"        // an own device told whom it has as a contact (User): fetch that user's log, all of it, and give it to Trust
 	KindMembers       Kind = "members"        // an entry of a group came to count (Change): who reads along has changed. Why is fault.IdentityChanged when who acts, or whom it is about, is another identity than the pinned one
 	KindJoined        Kind = "joined"         // this device knows another group; User brought this user in
 	KindGroupForked   Kind = "group-forked"   // entries of a group contradict each other: it can be read, and its owner must decide

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/sottokit/sotto/device"
@@ -18,6 +19,7 @@ import (
 const (
 	reserved      = "sotto/"
 	sharedSession = reserved + "v1.shared-session" // the body is the signed statement of a session
+	sharedContact = reserved + "v1.shared-contact" // the body is directory.Told of a contact, for an own device
 )
 
 // isReserved reports whether an app may not use a content type.
@@ -54,14 +56,25 @@ func (g *Group) ShareHistory(ctx context.Context, with *Contact) (sessions int, 
 		return 0, err
 	}
 	for i, s := range statements {
-		// The same session for the same member is the same message: who does not know whether it was shared does it again.
-		id := direct.ID()
-		name := sha256.Sum256(append(id[:], s...))
-		if _, err := direct.seal(ctx, MessageID(name[:16]), sharedSession, s); err != nil {
+		if err := direct.share(ctx, sharedSession, s, nil); err != nil {
 			return i, err
 		}
 	}
 	return len(statements), nil
+}
+
+// share seals something that accounts say to each other, for the devices of to, nil for all. The same for the same devices is
+// the same message: who does not know whether it was shared does it again.
+func (c *Conversation) share(ctx context.Context, contentType string, body []byte, to []device.ID) error {
+	h := sha256.New()
+	conversation := c.ID()
+	h.Write(conversation[:])
+	for _, id := range to {
+		h.Write(id[:])
+	}
+	h.Write(body)
+	_, err := c.seal(ctx, MessageID(h.Sum(nil)[:16]), contentType, body, to)
+	return err
 }
 
 // shareable returns the statements of a group's sessions that a member has no part in.
@@ -73,7 +86,13 @@ func (v *view) shareable(id device.Hash, with *directory.User) ([][]byte, error)
 	if err := v.isMember(id, g.State.Tip(), with.Name, with.Root()); err != nil {
 		return nil, err
 	}
-	open, err := session.List(v.tx, id)
+	return v.statementsWithout(id, with.Log.Active())
+}
+
+// statementsWithout returns the statements of a conversation's open sessions in which none of some devices has part. The caller
+// wipes them.
+func (v *view) statementsWithout(conversation device.Hash, devices []*device.Record) ([][]byte, error) {
+	open, err := session.List(v.tx, conversation)
 	if err != nil {
 		return nil, err
 	}
@@ -86,11 +105,10 @@ func (v *view) shareable(id device.Hash, with *directory.User) ([][]byte, error)
 		if err != nil {
 			return nil, err
 		}
-		taken := false
-		for _, r := range with.Log.Active() {
+		taken := slices.ContainsFunc(devices, func(r *device.Record) bool {
 			_, found := s.Roster().Find(r.Cert())
-			taken = taken || found
-		}
+			return found
+		})
 		if !taken {
 			b, err := s.ExportSecretStatement()
 			if err != nil {
@@ -103,34 +121,25 @@ func (v *view) shareable(id device.Hash, with *directory.User) ([][]byte, error)
 	return statements, nil
 }
 
-// takeShared keeps a session that a member of its group has shared. It opens messages, and nothing is ever sent on it: its
+// takeShared keeps a session that a member of its group, or an own device, has shared. It opens messages, and nothing is ever sent on it: its
 // roster is not that of now.
 func (v *view) takeShared(in *input, o *session.Opened) (session.Prefix, error) {
 	statement := o.Content.Body // wiped with the batch: the transaction may run again
 	in.event.Kind, in.event.Body, in.event.Type = KindHistory, nil, ""
-	members, id, entry, err := session.GroupOf(statement)
+	claim, err := session.ClaimOf(statement)
 	if err != nil {
 		return session.Prefix{}, err
 	}
-	g, err := v.group(id)
-	if err != nil {
-		return session.Prefix{}, err
+	find := v.sharedGroup
+	if claim.Entry == nil {
+		find = v.sharedDirect
 	}
-	for _, who := range []string{o.From.User(), v.Account.user} {
-		u, err := v.users.User(v.tx, who)
-		if err != nil || u == nil {
-			return session.Prefix{}, errors.Join(err, errStale)
-		}
-		if err := v.isMember(id, g.State.Tip(), who, u.Root()); err != nil {
-			return session.Prefix{}, err
-		}
-	}
-	c, err := placeAt(g.State, entry)
+	c, err := find(o, claim)
 	if err != nil {
 		return session.Prefix{}, err
 	}
 	logs := session.Logs{}
-	for _, m := range members {
+	for _, m := range claim.Members {
 		if logs[m.User], err = v.users.Identity(v.tx, m.User, m.Root); err != nil {
 			return session.Prefix{}, err
 		}
@@ -143,48 +152,85 @@ func (v *view) takeShared(in *input, o *session.Opened) (session.Prefix, error) 
 		return session.Prefix{}, err
 	}
 	defer s.Destroy()
-	in.event.Conversation, in.event.Sent, in.event.Suite = id, shown(s.Created()), s.Suite()
-	if _, err := session.KeepShared(v.tx, s, o.From, v.now()); err != nil {
+	in.event.Conversation, in.event.Sent, in.event.Suite = c.ID, shown(s.Created()), s.Suite()
+	if _, err := session.KeepShared(v.tx, s, o.From, v.now()); err != nil || c.State == nil {
+		return s.ID().Prefix(), err
+	}
+	g, err := v.group(c.ID)
+	if err != nil {
 		return session.Prefix{}, err
 	}
 	tip := g.State.Tip()
-	return s.ID().Prefix(), session.Supersede(v.tx, id, &tip, v.now())
+	return s.ID().Prefix(), session.Supersede(v.tx, c.ID, &tip, v.now())
+}
+
+// sharedGroup is where a shared session of a group belongs. Who shares it, and this user, are members.
+func (v *view) sharedGroup(o *session.Opened, claim *session.Claim) (*session.Conversation, error) {
+	g, err := v.group(claim.Conversation)
+	if err != nil {
+		return nil, err
+	}
+	for _, who := range []string{o.From.User(), v.Account.user} {
+		u, err := v.users.User(v.tx, who)
+		if err != nil || u == nil {
+			return nil, errors.Join(err, errStale)
+		}
+		if err := v.isMember(claim.Conversation, g.State.Tip(), who, u.Root()); err != nil {
+			return nil, err
+		}
+	}
+	return placeAt(g.State, *claim.Entry)
+}
+
+// sharedDirect is where a shared session of a conversation of one or two belongs. Only an own device shares one, and this user
+// is in it.
+func (v *view) sharedDirect(o *session.Opened, claim *session.Claim) (*session.Conversation, error) {
+	me, err := v.me()
+	if err != nil {
+		return nil, err
+	}
+	if o.From.User() != me.Name || !slices.Contains(claim.Members, member(me)) {
+		return nil, fmt.Errorf("sotto: session of a conversation of two, shared by a stranger to it: %w", fault.UntrustedSigner)
+	}
+	if len(claim.Members) > 2 {
+		return nil, fmt.Errorf("sotto: session of %d users and no group: %w", len(claim.Members), fault.Malformed)
+	}
+	return session.Direct(claim.Members...)
 }
 
 // waitShared lets a shared session wait for its group, and for logs that it names: of members who were there before this
 // user came.
 func (b *batch) waitShared(ctx context.Context, in *input, o *session.Opened) error {
-	_, id, entry, err := session.GroupOf(o.Content.Body)
+	claim, err := session.ClaimOf(o.Content.Body)
 	if err != nil {
 		return nil // apply refuses it
 	}
-	heads, err := session.HeadsOf(o.Content.Body)
-	if err != nil {
-		return nil
-	}
-	w, err := b.group(ctx, id)
-	if err != nil {
-		return err
-	}
+	id := claim.Conversation
 	wait := func(why fault.Code, needs []Need) {
 		in.event.Kind, in.event.Conversation, in.event.Body, in.event.Type = KindHistory, id, nil, ""
 		clear(o.Content.Body) // it is held as it came
 		in.wait(heldEnvelopes, why, needs)
 	}
-	if w.state == nil {
-		wait(fault.UnknownSession, nil)
-		return nil
+	if claim.Entry != nil {
+		w, err := b.group(ctx, id)
+		if err != nil {
+			return err
+		}
+		if w.state == nil {
+			wait(fault.UnknownSession, nil)
+			return nil
+		}
+		if _, _, err := w.state.MembersAt(*claim.Entry); errors.Is(err, fault.TooFarAhead) {
+			wait(fault.TooFarAhead, []Need{{GroupOf: &id, FromSeq: w.state.Epoch() + 1}})
+			return nil
+		}
 	}
-	if _, _, err := w.state.MembersAt(entry); errors.Is(err, fault.TooFarAhead) {
-		wait(fault.TooFarAhead, []Need{{GroupOf: &id, FromSeq: w.state.Epoch() + 1}})
-		return nil
-	}
-	logs, err := b.logsOf(ctx, heads, true)
+	logs, err := b.logsOf(ctx, claim.Heads, true)
 	if err != nil {
 		return err
 	}
 	var needs []Need
-	for _, h := range heads {
+	for _, h := range claim.Heads {
 		l := logs[h.User]
 		switch err := l.Holds(h.Pin); {
 		case l == nil:

@@ -321,7 +321,7 @@ func TestAShareIsTakenFromMembersAlone(t *testing.T) {
 	refused("alice", bad, fault.UntrustedSigner)
 
 	direct, _ := c.persons["alice"].begin(c.persons["alice"].keys, see(t, bob), start)
-	refused("alice", must(direct.ExportSecretStatement()), fault.Malformed) // of no group
+	refused("alice", must(direct.ExportSecretStatement()), fault.UntrustedSigner) // of two: only own devices share such
 	other := newCircle(t, c.persons["alice"], c.persons["carol"])
 	other.add("alice", "carol")
 	s := other.session(other.tip())

@@ -105,13 +105,18 @@ func (v *view) rotate(k *device.Keys, l *device.Log, published []byte) error {
 			return err
 		}
 	}
-	m, err := l.AcceptKey(v.Account.Device(), b, nil)
+	return v.publish(l, b)
+}
+
+// publish keeps a messaging key of this device as its newest one, and puts it into the outbox.
+func (v *view) publish(l *device.Log, deviceKey []byte) error {
+	m, err := l.AcceptKey(v.Account.Device(), deviceKey, nil)
 	if err != nil {
 		return err
 	}
 	directory.Put(v.tx, l, v.Account.Device(), m)
 	v.tx.Put(madeName(m.ID()), nil)
-	return v.putParcel(&parcelFields{Kind: string(ParcelKey), Data: b})
+	return v.putParcel(&parcelFields{Kind: string(ParcelKey), Data: deviceKey})
 }
 
 // repairLeft seals sessions to a device that was left out of them.

@@ -223,14 +223,17 @@ func (r *receivedMessage) ofAnother(u *directory.User) bool {
 
 // applyReserved does what another account asks for with a message that is not for people.
 func (r *receivedMessage) applyReserved(v *view, in *input) error {
-	if r.opened.Content.Type != sharedSession {
-		return fmt.Errorf("sotto: message of a kind that is not known here: %w", fault.UnsupportedVersion)
+	switch r.opened.Content.Type {
+	case sharedContact:
+		return v.takeContact(in, r.opened)
+	case sharedSession:
+		p, err := v.takeShared(in, r.opened)
+		if err == nil {
+			r.shared[p] = true
+		}
+		return err
 	}
-	p, err := v.takeShared(in, r.opened)
-	if err == nil {
-		r.shared[p] = true
-	}
-	return err
+	return fmt.Errorf("sotto: message of a kind that is not known here: %w", fault.UnsupportedVersion)
 }
 
 // again gives a message out once more that is in the inbox, with fault.Replayed when it is not.

@@ -44,10 +44,11 @@ func (c *Conversation) Seal(ctx context.Context, id MessageID, contentType strin
 	if isReserved(contentType) {
 		return nil, fmt.Errorf("sotto: content type that begins with %q: %w", reserved, fault.Misuse)
 	}
-	return c.seal(ctx, id, contentType, body)
+	return c.seal(ctx, id, contentType, body, nil)
 }
 
-func (c *Conversation) seal(ctx context.Context, id MessageID, contentType string, body []byte) ([]Parcel, error) {
+// seal seals a message for the devices of to, nil for all.
+func (c *Conversation) seal(ctx context.Context, id MessageID, contentType string, body []byte, to []device.ID) ([]Parcel, error) {
 	if len(body) > MaxBody {
 		return nil, fmt.Errorf("sotto: body of %d bytes: %w", len(body), fault.OverLimit)
 	}
@@ -71,7 +72,7 @@ func (c *Conversation) seal(ctx context.Context, id MessageID, contentType strin
 			if parcels, err = v.sealedParcels(c.place.id(), &m); err != nil || parcels != nil {
 				return err
 			}
-			parcels, err = v.seal(c.place, b, &m, nil)
+			parcels, err = v.seal(c.place, b, &m, to)
 			return err
 		})
 	})

@@ -55,6 +55,9 @@ func (a *Account) Upkeep(ctx context.Context, drained bool) error {
 	if err := a.announce(ctx); err != nil {
 		return err
 	}
+	if err := a.shareLinked(ctx); err != nil {
+		return err
+	}
 	return a.sealAgain(ctx)
 }
 

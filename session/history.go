@@ -6,34 +6,29 @@ import (
 	"time"
 
 	"github.com/sottokit/sotto/device"
-	"github.com/sottokit/sotto/fault"
 	"github.com/sottokit/sotto/internal/envelope"
 )
 
-// HeadsOf returns the logs that Shared needs for a statement, and how far. They are claims.
-func HeadsOf(statement []byte) ([]device.Head, error) {
+// Claim is what the statement of a session says of itself: where it belongs, and whose logs Shared needs, up to where. Nothing
+// of it is verified.
+type Claim struct {
+	Conversation device.Hash
+	Entry        *device.Hash // of a group; nil in a conversation of one or two
+	Members      []Member
+	Heads        []device.Head
+}
+
+// ClaimOf reads it.
+func ClaimOf(statement []byte) (*Claim, error) {
 	s, err := envelope.ParseSigned(statement)
 	if err != nil {
 		return nil, fmt.Errorf("session: %w", err)
 	}
-	return headsOf(s), nil
+	return &Claim{s.Conversation, (*device.Hash)(s.State), membersOf(s), headsOf(s)}, nil
 }
 
-// GroupOf tells which group, and which entry of it, the statement of a session names, and whose logs Shared needs. They are
-// claims. A statement of no group is fault.Malformed.
-func GroupOf(statement []byte) (members []Member, id, entry device.Hash, err error) {
-	s, err := envelope.ParseSigned(statement)
-	if err == nil && s.State == nil {
-		err = fmt.Errorf("statement of no group: %w", fault.Malformed)
-	}
-	if err != nil {
-		return nil, id, entry, fmt.Errorf("session: %w", err)
-	}
-	return membersOf(s), s.Conversation, *s.State, nil
-}
-
-// Shared verifies the statement of a session of a group that a member shares with somebody who came later, as
-// ExportSecretStatement returned it. It is held against everything that Offer.Verify holds an envelope against, with the
+// Shared verifies the statement of a session that a member of a group shares with one who came later, or a device with a new
+// one of the same user, as ExportSecretStatement returned it. It is held against everything that Offer.Verify holds an envelope against, with the
 // same errors, but that this device need not be in the roster: who shares is answerable for that. The session opens
 // messages; Best never chooses it, because its roster is not the present one.
 func Shared(statement []byte, c *Conversation, now time.Time, logs Logs) (*Session, error) {

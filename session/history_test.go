@@ -23,12 +23,11 @@ func TestASharedSessionOpensMessages(t *testing.T) {
 	c := m.group(1, alice, bob)
 	s := m.made("alice/phone", c, session.DefaultPolicy(), start)
 	statement := must(s.ExportSecretStatement())
-	members, id, entry, err := session.GroupOf(statement)
-	if err != nil || id != c.ID || entry != *c.State || len(members) != 2 || members[0].User != alice || members[1] != m.members(bob)[0] {
-		t.Errorf("group %v, %v, %v, %v", members, id, entry, err)
-	}
-	if heads := must(session.HeadsOf(statement)); len(heads) != 2 || heads[1].User != bob || heads[1].Pin != m.logs[bob].Pin() {
-		t.Errorf("heads %v", heads)
+	claim, err := session.ClaimOf(statement)
+	if err != nil || claim.Conversation != c.ID || *claim.Entry != *c.State || len(claim.Members) != 2 ||
+		claim.Members[0].User != alice || claim.Members[1] != m.members(bob)[0] ||
+		len(claim.Heads) != 2 || claim.Heads[1].User != bob || claim.Heads[1].Pin != m.logs[bob].Pin() {
+		t.Errorf("%+v, %v", claim, err)
 	}
 	got := must(m.shared(statement, c))
 	if got.ID() != s.ID() || got.Sender() != s.Sender() {
@@ -94,16 +93,28 @@ func TestASharedSessionIsHeldAgainstItsGroup(t *testing.T) {
 	must(m.shared(statement, c))
 }
 
-// A statement of a conversation of two is shared with nobody.
-func TestOnlySessionsOfGroupsAreShared(t *testing.T) {
+// A device shares the sessions of two with a new one of its user.
+func TestASharedSessionOfTwoOpensMessages(t *testing.T) {
 	m := newMemory(t)
-	statement := must(m.made("alice/phone", m.direct(alice, bob), session.DefaultPolicy(), start).ExportSecretStatement())
-	_, _, _, err := session.GroupOf(statement)
-	wantFault(t, err, fault.Malformed)
-	_, _, _, err = session.GroupOf([]byte("text"))
-	wantFault(t, err, fault.Malformed)
-	_, err = session.HeadsOf(nil)
-	wantFault(t, err, fault.Malformed)
+	c := m.direct(alice, bob)
+	s := m.made("alice/phone", c, session.DefaultPolicy(), start)
+	statement := must(s.ExportSecretStatement())
+	claim, err := session.ClaimOf(statement)
+	if err != nil || claim.Conversation != c.ID || claim.Entry != nil || len(claim.Members) != 2 {
+		t.Errorf("%+v, %v", claim, err)
+	}
+	got := must(m.shared(statement, c))
+	var chains session.Chains
+	if o := must(got.Open(m.write("bob/phone", s, &chains, "of before"), m.logs)); string(o.Content.Body) != "of before" {
+		t.Errorf("content %q", o.Content.Body)
+	}
+}
+
+func TestAClaimOfNoStatementIsRefused(t *testing.T) {
+	for _, b := range [][]byte{nil, []byte("text")} {
+		_, err := session.ClaimOf(b)
+		wantFault(t, err, fault.Malformed)
+	}
 }
 
 // What is shared is never sent on: its roster is not that of the newest entry.

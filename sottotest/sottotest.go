@@ -16,6 +16,7 @@ import (
 	"github.com/sottokit/sotto"
 	"github.com/sottokit/sotto/cose"
 	"github.com/sottokit/sotto/device"
+	"github.com/sottokit/sotto/link"
 	"github.com/sottokit/sotto/mk/lockbox"
 	"github.com/sottokit/sotto/recovery"
 	"github.com/sottokit/sotto/store"
@@ -72,6 +73,59 @@ func (p *Peer) Join() *Peer {
 		}
 	}
 	p.net.SyncAll()
+	return next
+}
+
+// Link makes a further device of the peer's user as people do: the new one scans what the peer shows, and the digits on it are
+// typed into the peer. What was chosen has arrived when it returns.
+func (p *Peer) Link(c link.Choice) *Peer {
+	n := p.net
+	n.t.Helper()
+	ctx, next := context.Background(), n.peer()
+	offer, err := p.OfferLink(ctx, c)
+	n.must("offer", err)
+	joining, err := link.Scan(offer.QR(), n.now)
+	n.must("scan", err)
+	toOld := func(message []byte) {
+		n.t.Helper()
+		answer, err := offer.Receive(ctx, message)
+		n.must("message of the new device", err)
+		if answer != nil {
+			_, err = joining.Receive(answer, n.now)
+			n.must("message of the old device", err)
+		}
+	}
+	served := func() []byte {
+		n.t.Helper()
+		l, err := device.Verify(p.User(), n.logs[p.User()])
+		n.must("log", err)
+		m4, err := joining.Served(l, n.now)
+		n.must("log for the new device", err)
+		return m4
+	}
+	m1, err := joining.Join(device.Classical, n.now)
+	n.must("join", err)
+	toOld(m1)
+	m3, err := offer.Confirm(ctx, joining.Digits())
+	n.must("digits", err)
+	_, err = joining.Receive(m3, n.now)
+	n.must("digits typed", err)
+	toOld(served())
+	p.Sync()
+	nonce := [32]byte{1}
+	m5, err := offer.Admitted(ctx, nonce, nil)
+	n.must("admitted", err)
+	_, err = joining.Receive(m5, n.now)
+	n.must("log entry", err)
+	served()
+	next.Account, err = sotto.Link(ctx, next.Backend, joining, n.logs[p.User()], n.options(), next.secret)
+	n.must("link", err)
+	registration, err := next.Register(ctx, "server", nonce)
+	n.must("register", err)
+	m7, err := joining.Registered(registration, n.now)
+	n.must("registered", err)
+	toOld(m7)
+	n.SyncAll()
 	return next
 }
 

@@ -80,7 +80,9 @@ func (d *Directory) Apply(tx *store.Tx, g *Growth) (*Change, error) {
 		if err := note(tx, g.User); err != nil {
 			return nil, err
 		}
-		u.Trust = trust.First(g.Log)
+		if u.Trust, c.Event, c.Notice, err = first(tx, g.Log); err != nil {
+			return nil, err
+		}
 	} else {
 		c.Event = trust.Between(g.Base, g.Log)
 		u.Trust, c.Notice = u.Trust.See(c.Event, g.Log.Pin())

@@ -1,0 +1,95 @@
+package directory
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/sottokit/sotto/device"
+	"github.com/sottokit/sotto/fault"
+	"github.com/sottokit/sotto/internal/wire"
+	"github.com/sottokit/sotto/store"
+	"github.com/sottokit/sotto/trust"
+)
+
+// roomTold is [user]: Told, of somebody who is not pinned yet.
+const roomTold = "user/told"
+
+// Told is what another device of the own user says of a contact: the log as it is pinned there, and whether people compared
+// their numbers.
+type Told struct {
+	User     string      `cbor:"1,keyasint"`
+	Root     device.Hash `cbor:"2,keyasint"`
+	Seq      uint64      `cbor:"3,keyasint"`
+	Head     device.Hash `cbor:"4,keyasint"`
+	Verified uint64      `cbor:"5,keyasint"` // 1 or 0
+}
+
+const maxTold = 512
+
+// TellOf is what is told of a user who is pinned here.
+func TellOf(u *User) *Told {
+	t := &Told{User: u.Name, Root: u.fields.Root, Seq: u.fields.Seq, Head: u.fields.Head}
+	if u.Trust.Mark == trust.Verified {
+		t.Verified = 1
+	}
+	return t
+}
+
+// Marshal returns it as it is sent and stored.
+func (t *Told) Marshal() ([]byte, error) { return wire.Marshal(t) }
+
+// ParseTold reads what Marshal wrote. Anything else is fault.Malformed.
+func ParseTold(b []byte) (*Told, error) {
+	t := &Told{}
+	if err := wire.Unmarshal("directory: told contact", b, maxTold, t); err != nil {
+		return nil, err
+	}
+	if !wire.ValidName(t.User, device.MaxUser) || t.Seq >= device.MaxEntries || t.Verified > 1 {
+		return nil, fmt.Errorf("directory: told contact: %w", fault.Malformed)
+	}
+	return t, nil
+}
+
+// Tell keeps what is told of somebody who is not pinned, until the log is. The newest word counts.
+func Tell(tx *store.Tx, t *Told) error {
+	b, err := t.Marshal()
+	if err != nil {
+		return err
+	}
+	tx.Put(toldName(t.User), b)
+	return nil
+}
+
+// first is the state of a log that is pinned now, and what is to be said of it. A log that an own device has told of is trusted
+// as far as there; if it is not the same one nothing is sealed to the user until people have decided.
+func first(tx *store.Tx, l *device.Log) (s trust.State, e trust.Event, n trust.Notice, err error) {
+	s = trust.First(l)
+	b, found, err := tx.Get(toldName(l.User()))
+	if err != nil || !found {
+		return s, 0, trust.None, err
+	}
+	t, err := ParseTold(b)
+	if err != nil {
+		return s, 0, trust.None, fmt.Errorf("directory: stored: %w (%v)", fault.Damaged, err)
+	}
+	tx.Delete(toldName(l.User()))
+	if t.Verified == 1 {
+		s.Mark = trust.Verified
+	}
+	switch err := l.Holds(device.Pin{Root: t.Root, Seq: t.Seq, Head: t.Head}); {
+	case err == nil:
+		return s, 0, trust.None, nil
+	case errors.Is(err, fault.IdentityChanged):
+		e = trust.Reset
+	case errors.Is(err, fault.TooFarAhead):
+		e = trust.RolledBack
+	default:
+		e = trust.Forked
+	}
+	s, n = s.See(e, l.Pin())
+	return s, e, n, nil
+}
+
+func toldName(user string) store.Name {
+	return store.Name{Room: roomTold, Parts: [][]byte{[]byte(user)}}
+}
