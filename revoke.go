@@ -141,8 +141,8 @@ func (v *view) reads(where place, id device.ID) (bool, error) {
 	w, err := v.crew(where)
 	switch fault.Of(err) {
 	case 0:
-	case fault.Expired, fault.UntrustedSigner: // a group that is over, or whose member this user is no more
-		return false, nil
+	case fault.Expired, fault.UntrustedSigner: // a group is over, or this user is no member any more; a contact is only blocked
+		return where.direct != nil, nil
 	default:
 		if aborts(err) {
 			return false, err
