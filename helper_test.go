@@ -2,6 +2,7 @@ package sotto_test
 
 import (
 	"context"
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -199,4 +200,12 @@ func devicesOf(t testing.TB, c *sotto.Conversation) map[device.ID]sotto.Member {
 func wantMisuseWhilePending(t *testing.T, p *sottotest.Peer, record []byte) {
 	t.Helper()
 	wantFault(t, p.Admit(background, record), fault.Misuse)
+}
+
+// sameStore holds that two backends hold the same bytes.
+func sameStore(t testing.TB, a, b store.Backend) {
+	t.Helper()
+	if !reflect.DeepEqual(must(a.Scan(background, nil, nil, 1<<20)), must(b.Scan(background, nil, nil, 1<<20))) {
+		t.Error("the store has changed")
+	}
 }

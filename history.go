@@ -209,7 +209,11 @@ func (b *batch) waitShared(ctx context.Context, in *input, o *session.Opened) er
 	wait := func(why fault.Code, needs []Need) {
 		in.event.Kind, in.event.Conversation, in.event.Body, in.event.Type = KindHistory, id, nil, ""
 		clear(o.Content.Body) // it is held as it came
-		in.wait(heldEnvelopes, why, needs)
+		q := heldEnvelopes
+		if o.From.User() == b.user {
+			q = heldShares
+		}
+		in.wait(q, why, needs)
 	}
 	if claim.Entry != nil {
 		w, err := b.group(ctx, id)

@@ -13,19 +13,22 @@ import (
 	"github.com/sottokit/sotto/device"
 	"github.com/sottokit/sotto/fault"
 	"github.com/sottokit/sotto/internal/directory"
+	"github.com/sottokit/sotto/internal/secret"
 	"github.com/sottokit/sotto/link"
 	"github.com/sottokit/sotto/session"
 	"github.com/sottokit/sotto/store"
 )
 
-// LinkOffer adds a device to this account: link.Old together with the account that it is for. What it shows, and whom it is
-// talking to, it has from link.Old; the steps here do what they ask of the account, too.
+// LinkOffer adds a device to this account: link.Old together with the account that it is for, so that each step does what it
+// asks of the account, too. It is safe for concurrent use; the zero value and nil are attempts that were aborted.
 //
 // It lives in memory only. A device that was signed for and did not come to be, because the attempt was cancelled, took too long, or the
 // app ended in the middle, is revoked: at once, or as soon as the account is in use again.
 type LinkOffer struct {
-	*link.Old
+	_ [0]func()
+	redacted
 	account *Account
+	old     *link.Old
 	began   time.Time
 
 	mu       sync.Mutex // one step at a time
@@ -86,7 +89,7 @@ func (a *Account) offer(ctx context.Context, begin func(*device.Record, time.Tim
 		made.Cancel()
 		return nil, err
 	}
-	o.Old = made
+	o.redacted, o.old = secret.Redact("sotto.LinkOffer", nil), made
 	return o, nil
 }
 
@@ -116,14 +119,6 @@ func (v *view) countOffer() (over, err error) {
 
 const roomOffers = "link/offers" // when attempts began, 8 bytes each
 
-// State returns how far the attempt is.
-func (o *LinkOffer) State() link.State {
-	if o == nil || o.account == nil {
-		return link.Aborted
-	}
-	return o.Old.State(o.account.now())
-}
-
 var errNoOffer = fmt.Errorf("sotto: no attempt to link a device: %w", fault.Misuse)
 
 // Receive takes a message of the new device: see link.Old.Receive. With the third one this device signs the log entry that adds
@@ -136,7 +131,7 @@ func (o *LinkOffer) Receive(ctx context.Context, message []byte) (send []byte, e
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	send, err = o.Old.Receive(message, o.account.now())
+	send, err = o.old.Receive(message, o.account.now())
 	again := errors.Is(err, fault.Replayed)
 	if err != nil && !again {
 		return nil, o.lost(ctx, err)
@@ -175,13 +170,15 @@ func (o *LinkOffer) Confirm(ctx context.Context, digits string) (send []byte, er
 	if err != nil {
 		return nil, err
 	}
-	o.pin = l.Pin()
-	return o.Old.Confirm(digits, l, o.account.now())
+	if send, err = o.old.Confirm(digits, l, o.account.now()); err == nil {
+		o.pin = l.Pin()
+	}
+	return send, err
 }
 
 // sign signs the log entry that adds the new device, and makes it a duty to revoke the device if nothing comes of it.
 func (o *LinkOffer) sign(ctx context.Context) error {
-	r, _ := o.Candidate()
+	r, _ := o.old.Candidate()
 	var entry []byte
 	err := o.account.update(ctx, func(v *view) error {
 		me, err := v.me()
@@ -217,7 +214,7 @@ func (o *LinkOffer) sign(ctx context.Context) error {
 	})
 	if err != nil {
 		if !errors.Is(err, fault.StoreFailed) && !errors.Is(err, fault.Canceled) {
-			o.Old.Cancel()
+			o.old.Cancel()
 		}
 		return err
 	}
@@ -249,7 +246,7 @@ func (o *LinkOffer) Admitted(ctx context.Context, nonce [32]byte, ticket []byte)
 		if overtaken = !bytes.Equal(held, o.entry); overtaken {
 			return nil
 		}
-		r, deviceKey := o.Candidate() // with its key here, the new device is part of the next session
+		r, deviceKey := o.old.Candidate() // with its key here, the new device is part of the next session
 		if err := v.acceptKey(l, r.ID(), deviceKey); aborts(err) {
 			return err
 		}
@@ -259,10 +256,10 @@ func (o *LinkOffer) Admitted(ctx context.Context, nonce [32]byte, ticket []byte)
 		return nil, err
 	}
 	if overtaken {
-		o.Old.Cancel()
+		o.old.Cancel()
 		return nil, fmt.Errorf("sotto: another log entry came first, begin again: %w", fault.StoreConflict)
 	}
-	if send, err = o.Old.Admitted(l, o.entry, nonce, ticket, o.account.now()); err != nil {
+	if send, err = o.old.Admitted(l, o.entry, nonce, ticket, o.account.now()); err != nil {
 		return nil, o.lost(ctx, err)
 	}
 	return send, nil
@@ -270,7 +267,7 @@ func (o *LinkOffer) Admitted(ctx context.Context, nonce [32]byte, ticket []byte)
 
 // finish lets the new device stay.
 func (o *LinkOffer) finish(ctx context.Context) error {
-	r, _ := o.Candidate()
+	r, _ := o.old.Candidate()
 	err := o.account.update(ctx, func(v *view) error {
 		d, err := v.dutyFor(r.ID())
 		if err != nil {
@@ -283,7 +280,7 @@ func (o *LinkOffer) finish(ctx context.Context) error {
 		if _, active := me.Log.Device(r.ID()); !active || d != nil && d.Kind == dutyRevoke {
 			return fmt.Errorf("sotto: the new device was revoked meanwhile: %w", fault.Expired)
 		}
-		if o.Choice().History == link.Nothing {
+		if o.old.Choice().History == link.Nothing {
 			return duties.Drop(v.tx, dutyID(r.ID()))
 		}
 		return v.putDuty(&duty{Device: r.ID(), Kind: dutyShare})
@@ -312,7 +309,7 @@ func (o *LinkOffer) Cancel(ctx context.Context) error {
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.Old.Cancel()
+	o.old.Cancel()
 	return o.undo(ctx)
 }
 
@@ -321,7 +318,7 @@ func (o *LinkOffer) undo(ctx context.Context) error {
 	if o.entry == nil || o.finished {
 		return nil
 	}
-	r, _ := o.Candidate()
+	r, _ := o.old.Candidate()
 	h := device.Hash(sha256.Sum256(o.entry))
 	return o.account.update(ctx, func(v *view) error {
 		if err := v.putDuty(&duty{Device: r.ID(), Kind: dutyRevoke, Entry: &h}); err != nil {

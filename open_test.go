@@ -102,11 +102,16 @@ func everything(a *sotto.Account, c *sotto.Conversation, contact *sotto.Contact)
 	_, registerErr := a.Register(background, "server", [32]byte{})
 	_, reportErr := a.Report(background)
 	_, revokeErr := a.Revoke(background, device.ID{})
+	_, checkErr := a.RecoveryCheck(background, sotto.Have{})
+	_, sealErr := a.SealRecovery(background, recovery.Generate(), newSecret())
 	errs := map[string]error{
 		"Pending": pendingErr, "Receive": receiveErr, "Peek": peekErr, "Unread": unreadErr, "Contact": contactErr,
 		"Contacts": contactsErr, "Trust": trustErr, "Direct": directErr, "Record": recordErr, "Register": registerErr,
 		"Report": reportErr, "Delivered": a.Delivered(background, sotto.Parcel{}), "Ack": a.Ack(background),
 		"Upkeep": a.Upkeep(background, true), "Admit": a.Admit(background, nil), "Revoke": revokeErr,
+		"RecoveryCheck": checkErr, "SealRecovery": sealErr, "Upgrade": a.Upgrade(background),
+		"Recover":       a.Recover(background, recovery.Generate(), nil),
+		"SetRecovery":   a.SetRecovery(background, nil, recovery.Generate()),
 		"Forget":        a.Forget(background, c),
 		"ReplaceSecret": a.ReplaceSecret(background, newSecret(), newSecret()),
 		"AddSecret":     a.AddSecret(background, newSecret(), newSecret()),

@@ -9,6 +9,7 @@ import (
 	"github.com/sottokit/sotto"
 	"github.com/sottokit/sotto/device"
 	"github.com/sottokit/sotto/fault"
+	"github.com/sottokit/sotto/recovery"
 	"github.com/sottokit/sotto/sottotest"
 )
 
@@ -22,6 +23,8 @@ type scene struct {
 	events     []sotto.Event
 	parcel     sotto.Parcel
 	record     []byte
+	device     device.ID
+	key        *recovery.Key
 }
 
 // conversation is that with bob.

@@ -118,6 +118,9 @@ func TestManyGoroutinesShareAnAccount(t *testing.T) {
 // Whoever is slower starts again on what the other wrote, in whatever they do.
 func TestAnotherProcessMayCommitInBetween(t *testing.T) {
 	for name, o := range operations {
+		if name == "Settle a recovery" { // nobody writes before that
+			continue
+		}
 		t.Run(name, func(t *testing.T) {
 			s := newScene(t, o)
 			b := tapped(s.alice)

@@ -197,10 +197,10 @@ func (b *batch) of(k Kind) []*input {
 
 // start reads this device's keys and, if a log has grown since they were last looked at, the envelopes that wait for one.
 func (b *batch) start(ctx context.Context) error {
-	var held, entries [][]byte
+	var held, shares, entries [][]byte
 	grows := len(b.of(KindLog)) > 0 || len(b.of(KindGroup)) > 0
 	err := b.view(ctx, func(v *view) (err error) {
-		held, entries = nil, nil
+		held, shares, entries = nil, nil, nil
 		if b.keys, err = v.keys(); err != nil {
 			return err
 		}
@@ -214,12 +214,18 @@ func (b *batch) start(ctx context.Context) error {
 		if entries, err = heldEntries.All(v.tx); err != nil {
 			return err
 		}
+		if shares, err = heldShares.All(v.tx); err != nil {
+			return err
+		}
 		held, err = heldEnvelopes.All(v.tx)
-		b.looked = len(held)+len(entries) > 0
+		b.looked = len(held)+len(shares)+len(entries) > 0
 		return err
 	})
 	for _, data := range held {
 		b.add(data, &heldEnvelopes)
+	}
+	for _, data := range shares {
+		b.add(data, &heldShares)
 	}
 	for _, data := range entries {
 		b.add(data, &heldEntries)

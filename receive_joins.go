@@ -217,11 +217,7 @@ func (b *batch) hear(ctx context.Context, s *session.Session) (joined bool, err 
 		if !b.invites(adder, from) {
 			return false, nil
 		}
-		if state, err = b.verifyChain(ctx, w, id, entry, chain); aborts(err) { // as it was then, and nothing after it
-			return false, err
-		} else if err != nil {
-			return false, nil
-		}
+		return b.join(ctx, w, s, from.User(), chain)
 	}
 	err = b.view(ctx, func(v *view) error {
 		var failed, err error
@@ -234,11 +230,27 @@ func (b *batch) hear(ctx context.Context, s *session.Session) (joined bool, err 
 	if aborts(err) {
 		return false, err
 	}
-	if w.state != nil {
-		if err == nil {
-			w.state = state
-		}
-		return true, nil // a session of a former member opens messages of the others
+	if err == nil {
+		w.state = state
+	}
+	return true, nil // a session of a former member opens messages of the others
+}
+
+// join makes a group known, as it was when a statement named its newest entry, and nothing after that.
+func (b *batch) join(ctx context.Context, w *groupWork, s *session.Session, from string, chain []groupInput) (joined bool, err error) {
+	id, entry := s.Conversation(), *s.State()
+	entries := make([][]byte, len(chain))
+	for i, in := range chain {
+		entries[i] = in.data
+	}
+	var state *group.State
+	err = b.view(ctx, func(v *view) error {
+		var failed, err error
+		state, err = group.Join(id, entries, from, s.Sender(), entry, b.identities(v, &failed))
+		return errors.Join(failed, err)
+	})
+	if aborts(err) {
+		return false, err
 	}
 	if err != nil || state.Tip() != entry {
 		return false, nil

@@ -4,7 +4,9 @@ import (
 	"context"
 
 	"github.com/sottokit/sotto/device"
+	"github.com/sottokit/sotto/fault"
 	"github.com/sottokit/sotto/internal/directory"
+	"github.com/sottokit/sotto/internal/groups"
 	"github.com/sottokit/sotto/mk/lockbox"
 	"github.com/sottokit/sotto/recovery"
 	"github.com/sottokit/sotto/session"
@@ -55,7 +57,8 @@ func Recover(
 
 // Recover is the function of that name for a device that has an account of the user's: one that a thief revoked, one among
 // strange ones, or one whose recovery lost its place in the log. This device goes on as a new one, with another ID; contacts,
-// marks, sessions and the inbox stay, and messages that wait are sealed again by Upkeep once the entry is in the log. next takes
+// marks, sessions and the inbox stay, and messages that wait are sealed again by Upkeep once the entry is in the log; changes of
+// groups that wait are to be made again (KindOvertaken). next takes
 // the place of the recovery key, nil keeps it.
 //
 // The own log should be up to date. While a recovery is pending it is fault.Misuse; the other errors are those of the function.
@@ -90,11 +93,33 @@ func (a *Account) Recover(ctx context.Context, present, next *recovery.Key) erro
 		if err := v.putKeys(fresh); err != nil {
 			return err
 		}
+		if err := v.withdraw(); err != nil {
+			return err
+		}
 		return v.orphan()
 	})
 }
 
-// orphan lets every message that waits be sealed again: nobody takes what a device signed that is none any more.
+// withdraw drops the changes of groups that wait for the server, and says so: nobody takes what a device signed that is none any
+// more.
+func (v *view) withdraw() error {
+	err := groups.Each(v.tx, func(id device.Hash) error {
+		g, err := v.group(id)
+		if err != nil || len(g.Pending) == 0 {
+			return err
+		}
+		e := Event{Kind: KindOvertaken, Conversation: id, User: v.Account.user, Device: v.Account.Device(), Why: fault.StoreConflict}
+		v.notices = append(v.notices, e.named(g.State.Tip()))
+		g.Pending = nil
+		return v.Account.groups.Save(v.tx, g)
+	})
+	if err != nil {
+		return err
+	}
+	return v.keepNotices()
+}
+
+// orphan lets every message that waits be sealed again, for the same reason.
 func (v *view) orphan() error {
 	var waiting []*parcelFields
 	err := v.each(messages, func(p *parcelFields) error {

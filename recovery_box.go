@@ -15,16 +15,10 @@ import (
 // its server. Whoever gets hold of the box can try passwords on it, and the one that opens it has the account; so it is made
 // only when an app asks for it, with a password that withstands that.
 
-// boxFields is a recovery box.
-type boxFields struct {
-	Version uint64 `cbor:"1,keyasint"`
-	Box     []byte `cbor:"2,keyasint"`
-	Sealed  []byte `cbor:"3,keyasint"` // the recovery key under the root of the lockbox
-}
-
 const (
-	boxVersion = 1
-	maxBox     = lockbox.MaxSize + 1<<10
+	maxBoxLabel  = 128 // bytes; it may be that of a newer version
+	maxBoxSealed = 256
+	maxBox       = lockbox.MaxSize + 1<<10
 )
 
 // boxOwner is whom the lockbox in a recovery box is for.
@@ -55,10 +49,8 @@ func (a *Account) SealRecovery(ctx context.Context, r *recovery.Key, secrets ...
 	if err != nil {
 		return nil, err
 	}
-	made, err := wire.Marshal(boxFields{boxVersion, box.Bytes(), sealed})
-	if err != nil {
-		return nil, err
-	}
+	made := wire.AppendText(wire.AppendHead(nil, wire.MajorArray, 3), wire.LabelRecoveryBox)
+	made = wire.AppendBytes(wire.AppendBytes(made, box.Bytes()), sealed)
 	for _, s := range secrets {
 		again, err := OpenRecovery(ctx, a.user, made, s)
 		if err != nil {
@@ -87,14 +79,11 @@ func (a *Account) inForce(ctx context.Context, r *recovery.Key) error {
 // OpenRecovery returns the recovery key out of a recovery box of that user's, for Recover. A secret that does not open it is
 // fault.WrongSecret, a box that is damaged or of another user fault.Damaged, one that is none fault.Malformed.
 func OpenRecovery(ctx context.Context, user string, box []byte, s *lockbox.Secret) (*recovery.Key, error) {
-	var f boxFields
-	if err := wire.Unmarshal("sotto: recovery box", box, maxBox, &f); err != nil {
+	inner, sealed, err := readBox(box)
+	if err != nil {
 		return nil, err
 	}
-	if f.Version != boxVersion {
-		return nil, fmt.Errorf("sotto: recovery box of version %d: %w", f.Version, fault.UnsupportedVersion)
-	}
-	slots, err := lockbox.Parse(f.Box, boxOwner(user))
+	slots, err := lockbox.Parse(inner, boxOwner(user))
 	if err != nil {
 		return nil, err
 	}
@@ -103,10 +92,29 @@ func OpenRecovery(ctx context.Context, user string, box []byte, s *lockbox.Secre
 		return nil, err
 	}
 	defer root.Destroy()
-	b, err := root.Decrypt0(nil, f.Sealed, boxContext(user))
+	b, err := root.Decrypt0(nil, sealed, boxContext(user))
 	if err != nil {
 		return nil, err
 	}
 	defer clear(b)
 	return recovery.NewKey(b)
+}
+
+// readBox takes a recovery box apart: ["sotto/v1.recovery-box", lockbox, the recovery key sealed under its root].
+func readBox(b []byte) (box, sealed []byte, err error) {
+	if len(b) > maxBox {
+		return nil, nil, fmt.Errorf("sotto: recovery box of %d bytes: %w", len(b), fault.OverLimit)
+	}
+	r := wire.NewReader(b)
+	n := r.Array("sotto: recovery box", wire.MaxItems)
+	label := r.Text("label", maxBoxLabel)
+	if wire.NewerLabel(label) {
+		return nil, nil, fmt.Errorf("sotto: recovery box: label: %w", fault.UnsupportedVersion)
+	}
+	if r.Err() == nil && (label != wire.LabelRecoveryBox || n != 3) {
+		r.Fail("sotto: recovery box", "not the label and the elements of one", fault.Malformed)
+	}
+	box = r.Bytes("sotto: recovery box: lockbox", lockbox.MaxSize)
+	sealed = r.Bytes("sotto: recovery box: key", maxBoxSealed)
+	return box, sealed, r.End("sotto: recovery box")
 }

@@ -155,7 +155,11 @@ func (v *view) seal(where place, b *begun, m *session.Content, to []device.ID) (
 	if err != nil {
 		return nil, err
 	}
-	data, opened, err := v.chains.Seal(nil, s, keys, *m)
+	chains := &v.chains
+	if to != nil {
+		chains = &v.aside
+	}
+	data, opened, err := chains.Seal(nil, s, keys, *m)
 	if err != nil {
 		return nil, err
 	}

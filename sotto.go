@@ -102,6 +102,7 @@ type Account struct {
 	users   directory.Directory
 	groups  groups.Groups
 	chains  session.Chains
+	aside   session.Chains // of messages that are not for every device: the others miss nothing in the chain that they see
 
 	// use is held for reading by whoever uses a key or a session out of known, and for writing by whoever destroys one.
 	use    sync.RWMutex
@@ -173,6 +174,10 @@ func (a *Account) within(looks bool, f func(v *view) error) func(tx *store.Tx) e
 	return func(tx *store.Tx) error {
 		a.use.RLock()
 		defer a.use.RUnlock()
-		return f(&view{Account: a, tx: tx, looks: looks})
+		v := &view{Account: a, tx: tx, looks: looks}
+		if err := v.refresh(); err != nil {
+			return err
+		}
+		return f(v)
 	}
 }

@@ -47,6 +47,7 @@ func (a *Account) Upkeep(ctx context.Context, drained bool) error {
 	}
 	for _, id := range closed {
 		a.chains.Forget(id)
+		a.aside.Forget(id)
 	}
 	a.use.Lock()
 	a.known.dropSessions(closed)

@@ -19,7 +19,8 @@ var (
 	inbox         = queue.Queue{Room: "inbox"}
 	sent          = queue.Queue{Room: "sent", Limit: 10000} // what became of the IDs of sealed messages
 	heldEnvelopes = queue.Queue{Room: "held/envelope", Limit: 256, Size: 64 << 20}
-	heldEntries   = queue.Queue{Room: "held/entry", Limit: 4096, Size: 8 << 20} // of groups
+	heldShares    = queue.Queue{Room: "held/share", Limit: 1 << 16, Size: 64 << 20} // of own devices, which flood nobody
+	heldEntries   = queue.Queue{Room: "held/entry", Limit: 4096, Size: 8 << 20}     // of groups
 	heldMessages  = queue.Queue{Room: "held/message", Limit: 1000, Size: 64 << 20}
 )
 
@@ -72,6 +73,16 @@ func (v *view) keys() (*device.Keys, error) {
 	}
 	v.known.setKeys(k, sum)
 	return k, nil
+}
+
+// refresh reads the keys, if there are any yet, so that Device is the present one: another process may have recovered.
+func (v *view) refresh() error {
+	_, found, err := v.tx.Get(keysName)
+	if err != nil || !found {
+		return err
+	}
+	_, err = v.keys()
+	return err
 }
 
 // changeKeys runs f on a copy of this device's keys, which takes their place when the transaction is committed.

@@ -90,7 +90,7 @@ func (k *Keys) nextRecord(suite Suite, now time.Time) (*Record, error) {
 }
 
 // Recover signs with present, the recovery key in force, that the device of keys, a new one, is the only device: all others
-// are ended. next, unless it is nil, is the recovery key from then on. keys keep the entry as pending. Another recovery key
+// are ended. next, unless it is nil or the same, is the recovery key from then on. keys keep the entry as pending. Another recovery key
 // than the one in force is fault.WrongSecret, a log without one fault.Misuse.
 func (l *Log) Recover(keys *Keys, present, next *recovery.Key, now time.Time) ([]byte, error) {
 	if err := keys.begin(); err != nil {
@@ -102,8 +102,11 @@ func (l *Log) Recover(keys *Keys, present, next *recovery.Key, now time.Time) ([
 		return nil, err
 	}
 	defer signer.Destroy()
+	if next.Equal(present) {
+		next = nil
+	}
 	f := entryFields{Op: opRecover, Arg: &keys.record.b}
-	if f.Recovery, err = recoveryPublic(next); err != nil {
+	if f.Recovery, err = l.nextRecovery(next); err != nil {
 		return nil, err
 	}
 	return keys.propose(l, f, signer, now)
@@ -115,12 +118,12 @@ func (l *Log) SetRecovery(keys *Keys, present, next *recovery.Key, now time.Time
 	if next == nil {
 		return nil, fmt.Errorf("device: no recovery key: %w", fault.Misuse)
 	}
-	public, err := recoveryPublic(next)
-	if err != nil {
-		return nil, err
-	}
-	f := entryFields{Op: opSetRecovery, Recovery: public}
-	if present == nil {
+	f := entryFields{Op: opSetRecovery}
+	var err error
+	if present == nil { // the first one, or whoever looks at the entry refuses it
+		if f.Recovery, err = recoveryPublic(next); err != nil {
+			return nil, err
+		}
 		return l.byDevice(keys, f, now)
 	}
 	if err := keys.begin(); err != nil {
@@ -132,6 +135,9 @@ func (l *Log) SetRecovery(keys *Keys, present, next *recovery.Key, now time.Time
 		return nil, err
 	}
 	defer signer.Destroy()
+	if f.Recovery, err = l.nextRecovery(next); err != nil {
+		return nil, err
+	}
 	return keys.propose(l, f, signer, now)
 }
 
@@ -217,6 +223,16 @@ func recoverySigner(r *recovery.Key) (*cose.Signer, error) {
 		return nil, fmt.Errorf("device: %w", err)
 	}
 	return newSigner(seed, v.KeyID())
+}
+
+// nextRecovery is the public half of a recovery key that comes into force, nil for none. One that was used before is the
+// caller's mistake.
+func (l *Log) nextRecovery(r *recovery.Key) (*[ed25519.PublicKeySize]byte, error) {
+	public, err := recoveryPublic(r)
+	if err == nil && public != nil && l.keys[*public] {
+		return nil, fmt.Errorf("device: recovery key that was used before: %w", fault.Misuse)
+	}
+	return public, err
 }
 
 // recoveryPublic is the public half of a recovery key, nil for none.

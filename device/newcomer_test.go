@@ -146,3 +146,13 @@ func TestRecoveryKeyInForceIsTold(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// An app that keeps its recovery key among its options hands in the same one twice.
+func TestRecoveringWithTheSameKeyKeepsIt(t *testing.T) {
+	key := recoveryKey(t, 1)
+	h := found(t, generate(t, alice, device.Classical), key)
+	h.recover(key, generate(t, alice, device.Classical), recoveryKey(t, 1))
+	if err := h.log.CheckRecovery(key); err != nil {
+		t.Error(err)
+	}
+}

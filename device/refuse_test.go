@@ -93,8 +93,8 @@ func TestAuthoringRefusesWhatTheLogWould(t *testing.T) {
 		{"recover to a destroyed key", fresh, fault.DestroyedKey, func() ([]byte, error) {
 			return h.log.Recover(fresh, key, destroyed, start)
 		}},
-		{"recover to the same key", fresh, fault.Malformed, func() ([]byte, error) {
-			return h.log.Recover(fresh, key, key, start)
+		{"recover to a key of before", fresh, fault.Misuse, func() ([]byte, error) {
+			return h.log.Recover(fresh, key, old, start)
 		}},
 		{"recover to a known device", phone, fault.Malformed, func() ([]byte, error) {
 			return h.log.Recover(phone, key, nil, start)
@@ -114,7 +114,7 @@ func TestAuthoringRefusesWhatTheLogWould(t *testing.T) {
 		{"set the recovery key by a destroyed one", phone, fault.DestroyedKey, func() ([]byte, error) {
 			return h.log.SetRecovery(phone, destroyed, unknown, start)
 		}},
-		{"set a recovery key of before", phone, fault.Malformed, func() ([]byte, error) {
+		{"set a recovery key of before", phone, fault.Misuse, func() ([]byte, error) {
 			return h.log.SetRecovery(phone, key, old, start)
 		}},
 		{"set a destroyed recovery key", phone, fault.DestroyedKey, func() ([]byte, error) {

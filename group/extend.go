@@ -25,6 +25,24 @@ func Verify(id device.Hash, entries [][]byte, logs Logs) (*State, error) {
 	return d.finish()
 }
 
+// Join is Verify for a user who comes into the group: entries lead to the one that a statement names, and the statement is of
+// whoever invites (Hear). It counts here like an entry on top: of those who come back after all devices of theirs are gone, who may
+// have founded the group, nothing else may be left that says that what their devices signed was true.
+func Join(id device.Hash, entries [][]byte, user string, cert device.CertID, entry device.Hash, logs Logs) (*State, error) {
+	s, err := Verify(id, entries, logs)
+	if err != nil {
+		return nil, err
+	}
+	m, err := s.statement(user, cert, entry, logs)
+	if err != nil || m == nil {
+		return s, err
+	}
+	d := s.draft(logs)
+	d.scratch = true
+	d.hear(*m)
+	return d.finish()
+}
+
 // Extend takes entries of the same group as somebody serves them now, in any order in which each follows the one before it.
 // Entries that are known cost a hash. All of them are taken or none.
 //

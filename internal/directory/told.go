@@ -14,25 +14,24 @@ import (
 // roomTold is [user]: Told, of somebody who is not pinned yet.
 const roomTold = "user/told"
 
-// Told is what another device of the own user says of a contact: the log as it is pinned there, and whether people compared
-// their numbers.
+// Told is what another device of the own user says of a contact: the log as it is pinned there, and the mark.
 type Told struct {
-	User     string      `cbor:"1,keyasint"`
-	Root     device.Hash `cbor:"2,keyasint"`
-	Seq      uint64      `cbor:"3,keyasint"`
-	Head     device.Hash `cbor:"4,keyasint"`
-	Verified uint64      `cbor:"5,keyasint"` // 1 or 0
+	User  string      `cbor:"1,keyasint"`
+	Root  device.Hash `cbor:"2,keyasint"`
+	Seq   uint64      `cbor:"3,keyasint"`
+	Head  device.Hash `cbor:"4,keyasint"`
+	Mark  uint64      `cbor:"5,keyasint"` // numbers of package trust
+	Cause uint64      `cbor:"6,keyasint"` // why the mark blocks, or 0
 }
 
 const maxTold = 512
 
 // TellOf is what is told of a user who is pinned here.
 func TellOf(u *User) *Told {
-	t := &Told{User: u.Name, Root: u.fields.Root, Seq: u.fields.Seq, Head: u.fields.Head}
-	if u.Trust.Mark == trust.Verified {
-		t.Verified = 1
+	return &Told{
+		User: u.Name, Root: u.fields.Root, Seq: u.fields.Seq, Head: u.fields.Head,
+		Mark: uint64(u.Trust.Mark), Cause: uint64(u.Trust.Cause),
 	}
-	return t
 }
 
 // Marshal returns it as it is sent and stored.
@@ -44,7 +43,10 @@ func ParseTold(b []byte) (*Told, error) {
 	if err := wire.Unmarshal("directory: told contact", b, maxTold, t); err != nil {
 		return nil, err
 	}
-	if !wire.ValidName(t.User, device.MaxUser) || t.Seq >= device.MaxEntries || t.Verified > 1 {
+	switch {
+	case !wire.ValidName(t.User, device.MaxUser), t.Seq >= device.MaxEntries,
+		t.Mark < uint64(trust.Unverified), t.Mark > uint64(trust.WasVerified), t.Cause > uint64(trust.Acknowledged),
+		trust.Mark(t.Mark).MaySend() != (t.Cause == 0):
 		return nil, fmt.Errorf("directory: told contact: %w", fault.Malformed)
 	}
 	return t, nil
@@ -73,21 +75,31 @@ func first(tx *store.Tx, l *device.Log) (s trust.State, e trust.Event, n trust.N
 		return s, 0, trust.None, fmt.Errorf("directory: stored: %w (%v)", fault.Damaged, err)
 	}
 	tx.Delete(toldName(l.User()))
-	if t.Verified == 1 {
-		s.Mark = trust.Verified
-	}
-	switch err := l.Holds(device.Pin{Root: t.Root, Seq: t.Seq, Head: t.Head}); {
-	case err == nil:
-		return s, 0, trust.None, nil
-	case errors.Is(err, fault.IdentityChanged):
-		e = trust.Reset
-	case errors.Is(err, fault.TooFarAhead):
-		e = trust.RolledBack
+	s.Mark, s.Cause = trust.Mark(t.Mark), trust.Event(t.Cause)
+	switch e = since(l, device.Pin{Root: t.Root, Seq: t.Seq, Head: t.Head}); {
+	case e != trust.Grown:
+		s, n = s.See(e, l.Pin())
+	case s.MaySend():
+		e = 0 // what grew is nothing new to somebody who knew nothing
 	default:
-		e = trust.Forked
+		e, n = s.Cause, trust.Blocked
 	}
-	s, n = s.See(e, l.Pin())
 	return s, e, n, nil
+}
+
+// since tells what happened to a log after the pin that an own device told of.
+func since(l *device.Log, told device.Pin) trust.Event {
+	err := l.Holds(told)
+	then, _ := l.At(told.Seq)
+	switch {
+	case errors.Is(err, fault.IdentityChanged):
+		return trust.Reset
+	case errors.Is(err, fault.TooFarAhead):
+		return trust.RolledBack
+	case err != nil || then == nil:
+		return trust.Forked
+	}
+	return trust.Between(then, l)
 }
 
 func toldName(user string) store.Name {
