@@ -211,13 +211,14 @@ func (b *batch) hear(ctx context.Context, s *session.Session) (joined bool, err 
 		if err != nil {
 			return false, nil
 		}
-		if w.chain != nil && (adder == b.user || !isIn(w.chain, entry, adder)) {
+		alone := w.chain != nil && (adder == b.user || !isIn(w.chain, entry, adder))
+		if alone {
 			adder = from.User() // nobody else is left who could say it
 		}
 		if !b.invites(adder, from) {
 			return false, nil
 		}
-		return b.join(ctx, w, s, from.User(), chain)
+		return b.join(ctx, w, s, from.User(), chain, alone)
 	}
 	err = b.view(ctx, func(v *view) error {
 		var failed, err error
@@ -236,8 +237,11 @@ func (b *batch) hear(ctx context.Context, s *session.Session) (joined bool, err 
 	return true, nil // a session of a former member opens messages of the others
 }
 
-// join makes a group known, as it was when a statement named its newest entry, and nothing after that.
-func (b *batch) join(ctx context.Context, w *groupWork, s *session.Session, from string, chain []groupInput) (joined bool, err error) {
+// join makes a group known, as it was when a statement named its newest entry, and nothing after that. alone says that the
+// statement is the only word that there can be.
+func (b *batch) join(
+	ctx context.Context, w *groupWork, s *session.Session, from string, chain []groupInput, alone bool,
+) (joined bool, err error) {
 	id, entry := s.Conversation(), *s.State()
 	entries := make([][]byte, len(chain))
 	for i, in := range chain {
@@ -246,7 +250,12 @@ func (b *batch) join(ctx context.Context, w *groupWork, s *session.Session, from
 	var state *group.State
 	err = b.view(ctx, func(v *view) error {
 		var failed, err error
-		state, err = group.Join(id, entries, from, s.Sender(), entry, b.identities(v, &failed))
+		logs := b.identities(v, &failed)
+		if alone {
+			state, err = group.Join(id, entries, from, s.Sender(), entry, logs)
+		} else if state, err = group.Verify(id, entries, logs); err == nil {
+			state, err = state.Hear(from, s.Sender(), entry, logs)
+		}
 		return errors.Join(failed, err)
 	})
 	if aborts(err) {

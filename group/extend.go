@@ -25,9 +25,9 @@ func Verify(id device.Hash, entries [][]byte, logs Logs) (*State, error) {
 	return d.finish()
 }
 
-// Join is Verify for a user who comes into the group: entries lead to the one that a statement names, and the statement is of
-// whoever invites (Hear). It counts here like an entry on top: of those who come back after all devices of theirs are gone, who may
-// have founded the group, nothing else may be left that says that what their devices signed was true.
+// Join is Verify and Hear for a user who comes back into a group after all his devices are gone: entries lead to the one that a
+// member's statement names. That counts here like an entry on top, because it may be the only word that is left: who founded the
+// group is vouched for by nobody but those whom he brought in himself.
 func Join(id device.Hash, entries [][]byte, user string, cert device.CertID, entry device.Hash, logs Logs) (*State, error) {
 	s, err := Verify(id, entries, logs)
 	if err != nil {
