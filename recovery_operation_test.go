@@ -12,14 +12,12 @@ import (
 // What is done about devices and the recovery key, for the tests of power cuts and of two processes.
 func init() { maps.Copy(operations, recoveryOperations) }
 
-// lost lets alice have a tablet with part in her conversation with bob and her notes, and a laptop, as another device.
+// lost lets alice have a tablet with part in her conversation with bob.
 func (s *scene) lost() {
 	s.t.Helper()
-	tablet := s.alice.Join()
-	s.device = tablet.Device()
+	s.device = s.alice.Join().Device()
 	s.alice.Send("bob", "hello")
-	s.alice.Send("alice", "note")
-	s.alice.Network().SyncAll()
+	s.bob.Sync()
 }
 
 // entry is the one log entry that alice offers.
@@ -105,7 +103,6 @@ var recoveryOperations = map[string]operation{
 	},
 	"Recover": {
 		prepare: func(s *scene) {
-			s.lost()
 			s.key = withRecovery(s.t, s.alice)
 			must(s.seal())
 		},

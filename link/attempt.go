@@ -24,8 +24,8 @@ type attempt struct {
 	wipe    func()                                        // wipes what one side has beside it
 }
 
-// begin starts the time. Without its monotonic reading a time follows the clock on the wall: the other reading stands still
-// while a phone sleeps.
+// begin starts the time. It keeps the start without its monotonic reading, so that the clock on the wall counts: the other one
+// stands still while a phone sleeps.
 func (a *attempt) begin(now time.Time, wipe func()) {
 	a.started, a.wipe = now.Round(0), wipe
 }
@@ -41,7 +41,7 @@ func (a *attempt) end(state State) {
 // tells nothing about how long ago that was. a.mu is held.
 func (a *attempt) over(now time.Time) bool {
 	if a.state != Aborted && a.state != Linked && a.state != Done {
-		if age := now.Round(0).Sub(a.started); age < 0 || age >= Life {
+		if age := now.Sub(a.started); age < 0 || age >= Life {
 			a.end(Aborted)
 		}
 	}

@@ -1,11 +1,15 @@
 package link_test
 
 import (
+	"crypto/rand"
 	"testing"
 	"time"
 
 	"github.com/sottokit/sotto/device"
+	"github.com/sottokit/sotto/ecdh"
+	"github.com/sottokit/sotto/internal/cpace"
 	"github.com/sottokit/sotto/internal/faulttest"
+	"github.com/sottokit/sotto/internal/linking"
 	"github.com/sottokit/sotto/link"
 )
 
@@ -91,32 +95,42 @@ func (a *account) served() *device.Log {
 // run is an attempt of two devices, with everything that was sent.
 type run struct {
 	*account
-	old     *link.Old
-	new     *link.New
-	qr      []byte
-	code    string
-	sent    [][]byte // in order; the first one is C1 with a code, M1 with a QR code
-	nonce   [32]byte
-	ticket  []byte
-	entry   []byte
-	newKeys *device.Keys // of JoinAs, nil for fresh ones
+	old    *link.Old
+	new    *link.New
+	qr     []byte
+	code   string
+	sent   [][]byte          // in order; the first one is C1 with a code, M1 with a QR code
+	took   map[bool][][]byte // what the old device accepted, and what the new one did
+	nonce  [32]byte
+	ticket []byte
+	entry  []byte
+	now    time.Time // by the clock of both
+
+	newSecret []byte           // eN, or the scalar of CPace's party B
+	channel   *linking.Channel // as both sides have it, once the new device has answered
 }
 
 var choices = []link.Choice{
 	{History: link.Nothing}, {History: link.Sessions}, {History: link.SessionsAndVault, Vault: []byte("https://vault.example/1")},
 }
 
-// byQR is an attempt up to Asking at the new device.
-func byQR(t testing.TB) *run {
-	t.Helper()
-	r := &run{account: found(t, alice), nonce: [32]byte{1, 2, 3}, ticket: []byte("ticket")}
+// byQR is an attempt of a new account up to Asking at the new device.
+func byQR(t testing.TB) *run { return found(t, alice).offerQR() }
+
+func (a *account) offerQR() *run {
+	a.Helper()
+	r := a.newRun()
 	var err error
 	if r.old, err = link.Offer(r.phone.Record(), choices[1], start); err != nil {
-		t.Fatal(err)
+		a.Fatal(err)
 	}
 	r.qr = r.old.QR()
-	if r.new, err = link.Scan(r.qr, start); err != nil {
-		t.Fatal(err)
+	eN := ecdh.Generate()
+	if r.newSecret, err = eN.ExportSecret(); err != nil {
+		a.Fatal(err)
+	}
+	if r.new, err = link.ScanFrom(&linking.NewSeed{Key: eN}, r.qr, start); err != nil {
+		a.Fatal(err)
 	}
 	r.states(link.Waiting, link.Asking)
 	return r
@@ -124,25 +138,101 @@ func byQR(t testing.TB) *run {
 
 const nameplate = "4711"
 
-// byCode is the same with a code.
-func byCode(t testing.TB) *run {
-	t.Helper()
-	r := &run{account: found(t, alice), nonce: [32]byte{1, 2, 3}, ticket: []byte("ticket")}
+// byCode is the same with a code, up to Waiting at both devices.
+func byCode(t testing.TB) *run { return found(t, alice).offerCode() }
+
+func (a *account) offerCode() *run {
+	a.Helper()
+	r := a.newRun()
 	var err error
 	if r.old, err = link.OfferCode(nameplate, r.phone.Record(), choices[1], start); err != nil {
-		t.Fatal(err)
+		a.Fatal(err)
 	}
 	r.code = r.old.Code()
-	if r.new, err = link.Enter(r.code, start); err != nil {
-		t.Fatal(err)
+	r.newSecret = make([]byte, cpace.Size)
+	rand.Read(r.newSecret[:31]) // below 2^248
+	if r.new, err = link.EnterFrom(&linking.NewSeed{Scalar: scalar(a, r.newSecret)}, r.code, start); err != nil {
+		a.Fatal(err)
 	}
 	r.states(link.Waiting, link.Waiting)
 	return r
 }
 
+func scalar(t testing.TB, b []byte) *cpace.Scalar {
+	t.Helper()
+	y, err := cpace.ScalarFrom(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return y
+}
+
+func (a *account) newRun() *run {
+	return &run{account: a, nonce: [32]byte{1, 2, 3}, ticket: []byte("ticket"), now: start, took: map[bool][][]byte{}}
+}
+
+// again is another attempt of the same device in the same way.
+func (r *run) again() *run {
+	r.Helper()
+	if r.qr != nil {
+		return r.offerQR()
+	}
+	return r.offerCode()
+}
+
+// inside makes the channel of both sides from what the new device had, so that a test can say what only they can.
+func (r *run) inside() *linking.Channel {
+	r.Helper()
+	if r.qr != nil {
+		q, err1 := linking.ParseQR(r.qr)
+		eN, err2 := ecdh.NewPrivateKey(r.newSecret)
+		if err1 != nil || err2 != nil {
+			r.Fatal(err1, err2)
+		}
+		th := linking.TranscriptByQR(r.qr, [32]byte(eN.Public().Bytes()))
+		return r.made(linking.ByQR(q.Rendezvous, q.Passphrase[:], eN, q.Key, th))
+	}
+	return r.insideOf(r.code, r.old.First(), r.newSecret)
+}
+
+// insideOf is the channel of who answers C1 as the new device does.
+func (r *run) insideOf(code string, first, secret []byte) *linking.Channel {
+	r.Helper()
+	c1, err1 := linking.ParseC1(first)
+	plate, prs, err2 := linking.ParseCodeText(code)
+	if err1 != nil || err2 != nil {
+		r.Fatal(err1, err2)
+	}
+	p := cpace.Begin(scalar(r, secret), []byte(prs), linking.CI(plate), c1.Rendezvous[:])
+	isk, err := p.Responder(linking.NewAD(), c1.Share[:], c1.AD)
+	if err != nil {
+		r.Fatal(err)
+	}
+	th := linking.TranscriptByCode(c1.Rendezvous, linking.CI(plate), c1.AD, c1.Share, linking.NewAD(), [32]byte(p.Share()))
+	return r.made(linking.ByCode(c1.Rendezvous, isk, th))
+}
+
+func (r *run) made(c *linking.Channel, err error) *linking.Channel {
+	r.Helper()
+	if err != nil {
+		r.Fatal(err)
+	}
+	return c
+}
+
+// seal is a message of either side that somebody inside makes.
+func (r *run) seal(m linking.Content) []byte {
+	r.Helper()
+	b, err := r.channel.Seal(m)
+	if err != nil {
+		r.Fatal(err)
+	}
+	return b
+}
+
 func (r *run) states(old, new link.State) {
 	r.Helper()
-	if o, n := r.old.State(start), r.new.State(start); o != old || n != new {
+	if o, n := r.old.State(r.now), r.new.State(r.now); o != old || n != new {
 		r.Errorf("states %v and %v, want %v and %v", o, n, old, new)
 	}
 }
@@ -161,12 +251,14 @@ func (r *run) say(m []byte, err error) []byte {
 
 func (r *run) toOld(m []byte) []byte {
 	r.Helper()
-	return r.say(r.old.Receive(m, start))
+	r.took[true] = append(r.took[true], m)
+	return r.say(r.old.Receive(m, r.now))
 }
 
 func (r *run) toNew(m []byte) []byte {
 	r.Helper()
-	return r.say(r.new.Receive(m, start))
+	r.took[false] = append(r.took[false], m)
+	return r.say(r.new.Receive(m, r.now))
 }
 
 // joined goes on until the new device has answered.
@@ -177,12 +269,8 @@ func (r *run) joined() []byte {
 		r.toNew(r.old.First())
 		r.states(link.Waiting, link.Asking)
 	}
-	var m []byte
-	if r.newKeys != nil {
-		m = r.say(r.new.JoinAs(r.newKeys, start))
-	} else {
-		m = r.say(r.new.Join(device.Classical, start))
-	}
+	m := r.say(r.new.Join(device.Classical, r.now))
+	r.channel = r.inside()
 	r.states(link.Waiting, link.Waiting)
 	return m
 }
@@ -200,7 +288,7 @@ func (r *run) shown() {
 func (r *run) confirmed() {
 	r.Helper()
 	r.shown()
-	r.toNew(r.say(r.old.Confirm(r.new.Digits(), r.log, start)))
+	r.toNew(r.say(r.old.Confirm(r.new.Digits(), r.log, r.now)))
 	r.states(link.Waiting, link.Fetching)
 }
 
@@ -208,7 +296,7 @@ func (r *run) confirmed() {
 func (r *run) compared() []byte {
 	r.Helper()
 	r.confirmed()
-	m4 := r.say(r.new.Served(r.served(), start))
+	m4 := r.say(r.new.Served(r.served(), r.now))
 	r.states(link.Waiting, link.Waiting)
 	return m4
 }
@@ -226,7 +314,7 @@ func (r *run) candidate() *device.Record {
 func (r *run) admitted() []byte {
 	r.Helper()
 	r.entry = r.add(r.phone, r.candidate())
-	m5 := r.say(r.old.Admitted(r.log, r.entry, r.nonce, r.ticket, start))
+	m5 := r.say(r.old.Admitted(r.log, r.entry, r.nonce, r.ticket, r.now))
 	r.states(link.Waiting, link.Waiting)
 	return m5
 }
@@ -242,7 +330,7 @@ func (r *run) told() {
 func (r *run) belongs() {
 	r.Helper()
 	r.told()
-	if m := r.say(r.new.Served(r.served(), start)); m != nil {
+	if m := r.say(r.new.Served(r.served(), r.now)); m != nil {
 		r.Errorf("a message for the old device: %x", m)
 	}
 	r.states(link.Waiting, link.Registering)
@@ -251,7 +339,7 @@ func (r *run) belongs() {
 // register is what the new device answers to the server.
 func (r *run) register() []byte {
 	r.Helper()
-	b, err := r.new.Keys().Register(r.new.Log(), server, r.new.Nonce(), start)
+	b, err := r.new.Keys().Register(r.new.Log(), server, r.new.Nonce(), r.now)
 	if err != nil {
 		r.Fatal(err)
 	}
@@ -262,7 +350,7 @@ func (r *run) register() []byte {
 func (r *run) linked() []byte {
 	r.Helper()
 	r.belongs()
-	m7 := r.say(r.new.Registered(r.register(), start))
+	m7 := r.say(r.new.Registered(r.register(), r.now))
 	r.states(link.Waiting, link.Linked)
 	return m7
 }

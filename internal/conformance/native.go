@@ -13,6 +13,7 @@ type nativeFile struct {
 	devices map[string]*nativeDevice
 	log     nativeLog
 	session nativeSession
+	answer  nativeAnswer
 	groupID octets // nil when the file has no group
 }
 
@@ -32,8 +33,8 @@ var nativeSections = []struct {
 	{name: "messages", run: (*nativeFile).runMessages},
 	{name: "padded_length_of_plaintext_length", run: (*nativeFile).runPadding},
 	{name: "group", run: (*nativeFile).runGroup},
-	{name: "link", skip: "sotto links no devices"},
-	{name: "link_cpace", skip: "sotto links no devices"},
+	{name: "link", run: (*nativeFile).runLink},
+	{name: "link_cpace", run: (*nativeFile).runLinkCode},
 	{name: "safety_number", run: (*nativeFile).runNumbers},
 	{name: "rejected_in_the_study", skip: "names without values"},
 }
@@ -74,6 +75,7 @@ func readNative(file []byte) (*nativeFile, error) {
 		Devices map[string]json.RawMessage `json:"devices"`
 		Log     nativeLog                  `json:"device_log"`
 		Session nativeSession              `json:"session"`
+		Answer  nativeAnswer               `json:"registration"`
 		Group   struct {
 			ID octets `json:"group_id,omitempty"`
 		} `json:"group,omitempty"`
@@ -81,7 +83,7 @@ func readNative(file []byte) (*nativeFile, error) {
 	if err := decode(file, &form); err != nil {
 		return nil, err
 	}
-	n := &nativeFile{map[string]*nativeDevice{}, form.Log, form.Session, form.Group.ID}
+	n := &nativeFile{map[string]*nativeDevice{}, form.Log, form.Session, form.Answer, form.Group.ID}
 	for name, object := range form.Devices {
 		d := &nativeDevice{}
 		if err := decode(object, d); err != nil {

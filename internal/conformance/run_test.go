@@ -27,8 +27,11 @@ func TestOwnVectorsPass(t *testing.T) {
 		"sotto_suite2":       {291, 0, 0},
 		"sotto_numbers":      {171, 0, 0},
 		"sotto_groups":       {2550, 0, 0},
+		"sotto_link":         {1988, 0, 0},
 		"signal_fingerprint": {10, 0, 0},
-		"native_v2":          {53, 0, 4}, // links, vaults
+		"native_v2":          {65, 0, 2}, // vaults
+
+		"cpace_ristretto255_and_x25519": {34, 0, 0},
 
 		"x-wing":  {3, 0, 3},  // encapsulations with chosen randomness
 		"hpke-pq": {3, 0, 14}, // other KEMs, KDFs and AEADs

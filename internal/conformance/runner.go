@@ -43,9 +43,12 @@ var drivers = map[string]driver{
 	"sotto_sessions":     sottoSessionKinds.run,
 	"sotto_numbers":      sottoNumberKinds.run,
 	"sotto_groups":       sottoGroupKinds.run,
+	"sotto_link":         sottoLinks,
 	"signal_fingerprint": signalFingerprints,
 	"sotto_suite2":       sottoSessionKinds.run,
 	"native_v2":          native,
+
+	"cpace_ristretto255_and_x25519": cpaceVectors,
 
 	"aes_gcm_test":           wycheproofAEAD("A128GCM", "A192GCM", "A256GCM"),
 	"chacha20_poly1305_test": wycheproofAEAD("ChaCha-Poly1305"),

@@ -25,12 +25,16 @@ func TestEveryPartOfTheChannelCounts(t *testing.T) {
 	tag, digits, sealed := parts(t, good)
 	for name, make := range map[string]func() (*linking.Channel, error){
 		"rendezvous": func() (*linking.Channel, error) { return linking.ByQR([16]byte{2}, passphrase, a, b.Public(), th) },
-		"passphrase": func() (*linking.Channel, error) { return linking.ByQR(rendezvous, []byte("passphrasf"), a, b.Public(), th) },
+		"passphrase": func() (*linking.Channel, error) {
+			return linking.ByQR(rendezvous, []byte("passphrasf"), a, b.Public(), th)
+		},
 		"key": func() (*linking.Channel, error) {
 			return linking.ByQR(rendezvous, passphrase, a, ecdh.Generate().Public(), th)
 		},
-		"transcript": func() (*linking.Channel, error) { return linking.ByQR(rendezvous, passphrase, a, b.Public(), [32]byte{8}) },
-		"mode":       func() (*linking.Channel, error) { return linking.ByCode(rendezvous, passphrase, th) },
+		"transcript": func() (*linking.Channel, error) {
+			return linking.ByQR(rendezvous, passphrase, a, b.Public(), [32]byte{8})
+		},
+		"mode": func() (*linking.Channel, error) { return linking.ByCode(rendezvous, passphrase, th) },
 	} {
 		other, err := make()
 		if err != nil {

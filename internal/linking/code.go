@@ -28,15 +28,15 @@ func ValidNameplate(text string) bool {
 // CodeText is the code as it is shown.
 func CodeText(nameplate, secret string) string { return nameplate + "-" + secret }
 
-// ParseCodeText reads what a person typed: 4 to 8 digits, a dash, and 9 digits, with spaces anywhere and dashes between
+// ParseCodeText reads what a person typed: 4 to 8 digits, a dash, and 9 digits, with white space anywhere and dashes between
 // digits of the secret. Anything else is fault.Malformed.
 func ParseCodeText(text string) (nameplate, secret string, err error) {
 	if len(text) > maxCodeText {
 		return "", "", fmt.Errorf("code of %d bytes: %w", len(text), fault.Malformed)
 	}
-	nameplate, secret, _ = strings.Cut(without(text, unicode.IsSpace), "-")
+	nameplate, secret, _ = strings.Cut(typed(text), "-")
 	edges := strings.HasPrefix(secret, "-") || strings.HasSuffix(secret, "-")
-	secret = without(secret, func(r rune) bool { return r == '-' })
+	secret = strings.ReplaceAll(secret, "-", "")
 	if edges || !ValidNameplate(nameplate) || len(secret) != secretDigits || !digitsOnly(secret) {
 		return "", "", fmt.Errorf("code is not of %d to %d digits, a dash and %d digits: %w",
 			minNameplate, maxNameplate, secretDigits, fault.Malformed)
@@ -44,17 +44,21 @@ func ParseCodeText(text string) (nameplate, secret string, err error) {
 	return nameplate, secret, nil
 }
 
-// TypedDigits reads the six digits as a person typed them, with spaces and dashes anywhere. ok is false when that is no six
-// digits.
+// TypedDigits reads the six digits as a person typed them, with white space and dashes anywhere. ok is false when that is no
+// six digits.
 func TypedDigits(text string) (digits string, ok bool) {
-	digits = without(text, func(r rune) bool { return r == '-' || unicode.IsSpace(r) })
+	digits = strings.ReplaceAll(typed(text), "-", "")
 	return digits, len(digits) == 6 && digitsOnly(digits)
 }
 
-func without(text string, drop func(rune) bool) string {
+// typed is a text without its white space, and with one kind of dash: keyboards have their own.
+func typed(text string) string {
 	return strings.Map(func(r rune) rune {
-		if drop(r) {
+		switch {
+		case unicode.IsSpace(r):
 			return -1
+		case unicode.Is(unicode.Pd, r):
+			return '-'
 		}
 		return r
 	}, text)
@@ -81,15 +85,17 @@ func (m *C1) Marshal() ([]byte, error) {
 
 // ParseC1 reads what Marshal wrote, and nothing else. A message of a newer version is fault.UnsupportedVersion.
 func ParseC1(b []byte) (*C1, error) {
-	m := &C1{}
-	err := wire.Unmarshal("C1", b, MaxMessage, m)
-	switch {
-	case len(b) <= MaxMessage && newerC1(b):
+	if len(b) <= MaxMessage && newerC1(b) {
 		return nil, fmt.Errorf("C1: %w", fault.UnsupportedVersion)
-	case err == nil && m.Mode != modeCode:
-		err = fmt.Errorf("C1: version %d: %w", m.Mode, fault.Malformed)
 	}
-	return m, err
+	m := &C1{}
+	if err := wire.Unmarshal("C1", b, MaxMessage, m); err != nil {
+		return nil, err
+	}
+	if m.Mode != modeCode {
+		return nil, fmt.Errorf("C1: version %d: %w", m.Mode, fault.Malformed)
+	}
+	return m, nil
 }
 
 // newerC1 reports whether a message says of itself that it is of a newer version, whatever else it has.
@@ -97,7 +103,8 @@ func newerC1(b []byte) bool {
 	r := wire.NewReader(b)
 	r.Map("C1", wire.MaxPairs)
 	readKey(&r, 1)
-	return r.Int("version") > modeCode && r.Err() == nil
+	version := r.Int("version")
+	return r.Err() == nil && version > modeCode && version <= maxInt
 }
 
 // C2 is the new device's answer.
@@ -113,11 +120,13 @@ func (m *C2) Marshal() ([]byte, error) { return wire.Marshal(m) }
 // ParseC2 reads what Marshal wrote with the one AD that there is, and nothing else.
 func ParseC2(b []byte) (*C2, error) {
 	m := &C2{}
-	err := wire.Unmarshal("C2", b, MaxMessage, m)
-	if err == nil && !bytes.Equal(m.AD, NewAD()) {
-		err = fmt.Errorf("C2: other associated data than that of a new device: %w", fault.Malformed)
+	if err := wire.Unmarshal("C2", b, MaxMessage, m); err != nil {
+		return nil, err
 	}
-	return m, err
+	if !bytes.Equal(m.AD, NewAD()) {
+		return nil, fmt.Errorf("C2: other associated data than that of a new device: %w", fault.Malformed)
+	}
+	return m, nil
 }
 
 // CI is the channel identifier of CPace: ["sotto/v1.link", nameplate].
@@ -140,7 +149,7 @@ func ParseOldAD(ad []byte) (user string, cert [32]byte, err error) {
 		r.Fail("associated data", "not of four elements", fault.Malformed)
 	}
 	label, side := r.Text("label", len(ad)), r.Text("side", len(ad))
-	user = r.Text("user ID", maxUser)
+	user = r.Text("user ID", len(ad))
 	readInto(&r, "cert_id", cert[:])
 	if err := r.End("associated data"); err != nil {
 		return "", cert, err

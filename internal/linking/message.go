@@ -22,7 +22,10 @@ func (m *M1) Marshal() ([]byte, error) { return wire.Marshal(m) }
 // ParseM1 reads what Marshal wrote, and nothing else.
 func ParseM1(b []byte) (*M1, error) {
 	m := &M1{}
-	return m, wire.Unmarshal("M1", b, MaxMessage, m)
+	if err := wire.Unmarshal("M1", b, MaxMessage, m); err != nil {
+		return nil, err
+	}
+	return m, nil
 }
 
 // Content is that of a sealed message. Where the message stands follows from what it is.
@@ -107,9 +110,9 @@ func (*M8) place() (string, Direction, byte) { return "M8", ToNew, 3 }
 
 func (m *M8) Check() error {
 	switch {
-	case m.History > SessionsAndVault:
+	case m.History > SessionsAndVault && m.History <= maxInt:
 		return fmt.Errorf("M8: history %d: %w", m.History, fault.UnsupportedVersion)
-	case m.History < Nothing || (m.History == SessionsAndVault) != (m.Vault != nil):
+	case m.History < Nothing || m.History > maxInt || (m.History == SessionsAndVault) != (m.Vault != nil):
 		return fmt.Errorf("M8: history %d, or a vault that does not belong to it: %w", m.History, fault.Malformed)
 	case m.Vault != nil && !within(*m.Vault, MaxVault):
 		return fmt.Errorf("M8: vault reference of %d bytes: %w", len(*m.Vault), fault.Malformed)

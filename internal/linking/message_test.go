@@ -102,6 +102,7 @@ func TestContentIsWithinItsLimits(t *testing.T) {
 		{"M5 with a longer one", &linking.M5{Ticket: text(linking.MaxTicket + 1)}, &linking.M5{}, fault.Malformed},
 		{"M8 of history 0", &linking.M8{}, &linking.M8{}, fault.Malformed},
 		{"M8 of history 4", &linking.M8{History: 4}, &linking.M8{}, fault.UnsupportedVersion},
+		{"M8 of history 2^53", &linking.M8{History: 1 << 53}, &linking.M8{}, fault.Malformed},
 		{"M8 of history 1 with a vault", &linking.M8{History: 1, Vault: text(1)}, &linking.M8{}, fault.Malformed},
 		{"M8 of history 2 with a vault", &linking.M8{History: 2, Vault: text(1)}, &linking.M8{}, fault.Malformed},
 		{"M8 of history 3 without one", &linking.M8{History: 3}, &linking.M8{}, fault.Malformed},

@@ -46,7 +46,7 @@ func ParseQR(b []byte) (*QR, error) {
 	r := wire.NewReader(b)
 	pairs := r.Map("QR code", wire.MaxPairs)
 	readKey(&r, 1)
-	if version := r.Int("version"); version > modeQR {
+	if version := r.Int("version"); version > modeQR && version <= maxInt {
 		r.Fail("version", fmt.Sprintf("is %d", version), fault.UnsupportedVersion)
 	} else if version != modeQR || pairs != 8 {
 		r.Fail("version", "none, or not the fields of it", fault.Malformed)
@@ -60,7 +60,7 @@ func ParseQR(b []byte) (*QR, error) {
 	readKey(&r, 4)
 	readInto(&r, "key", key[:])
 	readKey(&r, 5)
-	q.User = r.Text("user ID", maxUser)
+	q.User = r.Text("user ID", len(b))
 	readKey(&r, 6)
 	readInto(&r, "cert_id", q.Cert[:])
 	readKey(&r, 7)
