@@ -15,6 +15,7 @@ var cheap = []string{
 	"x25519_test", "ed25519_test", "hkdf_sha256_test", "rfc3394-aes-kw", "rfc5869-hkdf", "rfc8032-ed25519",
 	"rfc8439-chacha20poly1305", "rfc8949-appendix-f-malformed", "rfc7914-scrypt", "any other name",
 	"native_v2", "sotto_devices", "sotto_lockbox", "sotto_sessions", "sotto_suite2", "x-wing", "hpke-pq",
+	"sotto_link", "cpace_ristretto255_and_x25519",
 }
 
 // costly reports whether a file has a case that stretches a password, at a cost that it says itself.
@@ -33,7 +34,7 @@ func costly(base string, file []byte) bool {
 
 // addSamples adds files of sotto's own formats, cut down: of each kind the first case, and the first that is refused.
 func addSamples(f *testing.F) {
-	for _, base := range []string{"sotto_devices", "sotto_lockbox", "sotto_sessions", "sotto_suite2"} {
+	for _, base := range []string{"sotto_devices", "sotto_lockbox", "sotto_sessions", "sotto_suite2", "sotto_link"} {
 		b, err := os.ReadFile("testdata/vectors/" + base + ".json")
 		if err != nil {
 			f.Fatal(err)
