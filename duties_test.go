@@ -10,8 +10,11 @@ import (
 	"github.com/sottokit/sotto/device"
 	"github.com/sottokit/sotto/fault"
 	"github.com/sottokit/sotto/group"
+	"github.com/sottokit/sotto/internal/queue"
 	"github.com/sottokit/sotto/internal/wire"
+	"github.com/sottokit/sotto/mk/lockbox"
 	"github.com/sottokit/sotto/sottotest"
+	"github.com/sottokit/sotto/store"
 )
 
 // gone reports whether a device is revoked in the log of its user that the network has.
@@ -291,5 +294,90 @@ func TestAnEntryBesideARevocationIsAForkAndBringsNobodyIn(t *testing.T) {
 		if id == tablet.Record().ID() || id == accomplice.Record().ID() {
 			t.Error("a device of the thief's is one of bob's")
 		}
+	}
+}
+
+// putDuty puts a duty into the store of a locked account, as docs/spec/account.md has it.
+func putDuty(t *testing.T, b store.Backend, s *lockbox.Secret, id device.ID, kind uint64, from, until time.Time) {
+	t.Helper()
+	rewrite(t, b, s, func(tx *store.Tx) error {
+		_, err := queue.Queue{Room: "device/duty"}.Put(tx, sum(id[:]), must(wire.Marshal(struct {
+			Device device.ID    `cbor:"1,keyasint"`
+			Kind   uint64       `cbor:"2,keyasint"`
+			From   uint64       `cbor:"3,keyasint"`
+			Until  uint64       `cbor:"4,keyasint"`
+			Entry  *device.Hash `cbor:"5,keyasint"`
+		}{id, kind, uint64(from.Unix()), uint64(until.Unix()), nil})))
+		return err
+	})
+}
+
+// Duties that an app left behind when it ended: what is due is done as soon as the account is in use again, and nothing else.
+func TestDutiesOutliveTheApp(t *testing.T) {
+	const link, revoke, share = 1, 2, 3
+	minute := time.Minute
+	for name, c := range map[string]struct {
+		kind        uint64
+		known       bool // the device came into the log
+		forked      bool // which has forked since
+		from, until time.Duration
+		due         bool
+	}{
+		"a revocation":                           {revoke, true, false, 0, 0, true},
+		"a revocation in a log that has forked":  {revoke, true, true, 0, 0, false},
+		"a revocation of nobody":                 {revoke, false, false, 0, 0, false},
+		"a link that is under way":               {link, true, false, -minute, minute, false},
+		"a link that has just begun":             {link, true, false, 0, minute, false},
+		"a link that is over":                    {link, true, false, -minute, 0, true},
+		"a link that was over long ago":          {link, true, false, -2 * minute, -minute, true},
+		"a link from before the clock was wrong": {link, true, false, minute, 2 * minute, true},
+		"a link of nobody that is over":          {link, false, false, -minute, 0, false},
+		"a share":                                {share, true, false, 0, 0, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b, secret := store.Memory(), newSecret()
+			clock := &sotto.Options{Now: func() time.Time { return start }}
+			alice := must(sotto.Create(background, b, "alice", clock, secret))
+			tablet := must(device.Generate("alice", device.Classical, start))
+			if c.known {
+				must(alice.Receive(background, must(alice.Pending(background))[0].Data))
+				ok(t, alice.Admit(background, tablet.Record().Bytes()))
+				must(alice.Receive(background, must(alice.Pending(background))[0].Data))
+			}
+			if c.forked {
+				own := &person{t: t, user: "alice", keys: tablet, entries: must(must(alice.Contact(background, "alice")).Log(background))}
+				own.log = must(device.Verify("alice", own.entries))
+				other := own.branch()
+				for _, branch := range []*person{own, other} {
+					_, entry := branch.add()
+					must(alice.Receive(background, entry))
+				}
+			}
+			for _, p := range must(alice.Pending(background)) {
+				ok(t, alice.Delivered(background, p))
+			}
+			alice.Lock()
+			putDuty(t, b, secret, tablet.Record().ID(), c.kind, start.Add(c.from), start.Add(c.until))
+			alice = must(sotto.Unlock(background, b, clock, secret))
+			for range 2 { // and only once
+				ok(t, alice.Upkeep(background, true))
+				var entries [][]byte
+				for _, p := range must(alice.Pending(background)) {
+					if p.Kind == sotto.ParcelLog {
+						entries = append(entries, p.Data)
+					}
+				}
+				if (len(entries) == 1) != c.due || len(entries) > 1 {
+					t.Fatalf("%d entries", len(entries))
+				}
+				if !c.due {
+					continue
+				}
+				of, err := device.RevokeClaim(entries[0])
+				if err != nil || of != tablet.Record().Cert() {
+					t.Errorf("it revokes another device: %v", err)
+				}
+			}
+		})
 	}
 }

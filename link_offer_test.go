@@ -2,6 +2,7 @@ package sotto_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -152,16 +153,21 @@ func TestWhoCannotSignOffersNothing(t *testing.T) {
 // forkOwnLog lets an account see two entries of its own at one place.
 func forkOwnLog(t *testing.T, p *sottotest.Peer) {
 	t.Helper()
+	wantWhy(t, receive(t, p, branchOfOwnLog(t, p))[0], fault.LogFork)
+}
+
+// branchOfOwnLog lets the own log of an account grow, and returns another entry of its own for that place.
+func branchOfOwnLog(t *testing.T, p *sottotest.Peer) (other []byte) {
+	t.Helper()
 	backup := copyOf(t, p.Backend)
 	sign := func() []byte {
 		ok(t, p.Admit(background, must(device.Generate(p.User(), device.Classical, start)).Record().Bytes()))
 		return pending(t, p, sotto.ParcelLog)[0].Data
 	}
-	one := sign()
+	other = sign()
 	restore(t, p, backup)
-	two := sign()
-	wantWhy(t, receive(t, p, two)[0], 0)
-	wantWhy(t, receive(t, p, one)[0], fault.LogFork)
+	wantWhy(t, receive(t, p, sign())[0], 0)
+	return other
 }
 
 // calls are the methods of an attempt that do something.
@@ -359,6 +365,44 @@ func TestALogThatGrewSinceConfirmEndsTheAttempt(t *testing.T) {
 	wantNothingSigned(t, l)
 	offered(t, alice, nothing).done()
 	wantDevices(t, alice, 3, 3)
+}
+
+// A log that turns out to have forked is one that nothing is signed for, at the same entry, too.
+func TestALogThatForkedSinceConfirmEndsTheAttempt(t *testing.T) {
+	alice, _ := sottotest.Pair(t)
+	other := branchOfOwnLog(t, alice)
+	l := offered(t, alice, nothing)
+	m4 := l.candidate()
+	wantWhy(t, receive(t, alice, other)[0], fault.LogFork)
+	_, err := l.offer.Receive(background, m4)
+	wantFault(t, err, fault.LogFork)
+	wantNothingSigned(t, l)
+}
+
+// A call that is cancelled ends nothing: the same step again does it.
+func TestACancelledCallEndsNoAttempt(t *testing.T) {
+	alice, _ := sottotest.Pair(t)
+	cancelled, cancel := context.WithCancel(background)
+	cancel()
+	_, err := alice.OfferLink(cancelled, nothing)
+	wantFault(t, err, fault.Canceled)
+	l := offered(t, alice, nothing).showing()
+	_, err = l.offer.Confirm(cancelled, l.new.Digits())
+	wantFault(t, err, fault.Canceled)
+	must(l.new.Receive(must(l.offer.Confirm(background, l.new.Digits())), l.now))
+	m4 := must(l.new.Served(logOf(t, alice), l.now))
+	_, err = l.offer.Receive(cancelled, m4)
+	wantFault(t, err, fault.Canceled)
+	must(l.offer.Receive(background, m4))
+	alice.Sync()
+	_, err = l.offer.Admitted(cancelled, l.nonce, nil)
+	wantFault(t, err, fault.Canceled)
+	must(l.new.Receive(must(l.offer.Admitted(background, l.nonce, nil)), l.now))
+	must(l.new.Served(logOf(t, alice), l.now))
+	_, err = sotto.Link(cancelled, l.backend, l.new, entriesOf(t, alice), l.options(), l.secret)
+	wantFault(t, err, fault.Canceled)
+	l.account()
+	wantDevices(t, alice, 2, 2)
 }
 
 // A second Confirm is no turn: what the attempt is held against stays what the person confirmed with.
@@ -618,17 +662,47 @@ func TestCancelRevokesWhoWasSignedFor(t *testing.T) {
 		wantNothingSigned(t, l)
 		wantDevices(t, alice, 1, 1)
 	})
-	t.Run("done", func(t *testing.T) {
-		alice, _ := sottotest.Pair(t)
-		l := offered(t, alice, sessions)
-		l.done()
-		ok(t, l.offer.Cancel(background))
-		for range 3 {
-			l.pass(link.Life)
+	for _, c := range []link.Choice{nothing, sessions} {
+		t.Run("done, "+c.History.String(), func(t *testing.T) {
+			alice, _ := sottotest.Pair(t)
+			l := offered(t, alice, c)
+			l.done()
+			ok(t, l.offer.Cancel(background))
+			for range 3 {
+				l.pass(link.Life)
+				alice.Sync()
+			}
+			wantDevices(t, alice, 2, 2)
+		})
+	}
+}
+
+// A step that fails and ends the attempt revokes at once, not only with Upkeep.
+func TestAStepThatEndsTheAttemptRevokes(t *testing.T) {
+	for name, step := range map[string]struct {
+		do   func(l *linking) error
+		want fault.Code
+	}{
+		"a late message": {func(l *linking) error { l.pass(link.Life); return calls["Receive"](l.offer) }, fault.Expired},
+		"late Admitted":  {func(l *linking) error { l.pass(link.Life); return calls["Admitted"](l.offer) }, fault.Expired},
+		"what is no message": {func(l *linking) error {
+			must(l.offer.Admitted(background, l.nonce, nil))
+			return calls["Receive"](l.offer)
+		}, fault.Malformed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			alice, _ := sottotest.Pair(t)
+			l := offered(t, alice, nothing).signed()
+			alice.Flush()
+			receive(t, alice, alice.Fetch()...)
+			wantFault(t, step.do(l), step.want)
+			if n := len(pending(t, alice, sotto.ParcelLog)); n != 1 {
+				t.Fatalf("%d entries are pending", n)
+			}
 			alice.Sync()
-		}
-		wantDevices(t, alice, 2, 2)
-	})
+			wantDevices(t, alice, 1, 3)
+		})
+	}
 }
 
 // A store that fails at Cancel: Cancel again revokes.

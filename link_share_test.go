@@ -290,7 +290,8 @@ func TestTheBodyOfWhatAnOwnDeviceSharesReachesNobody(t *testing.T) {
 		t.Errorf("seen %v", seen)
 	}
 	for _, e := range events {
-		if e.Kind == sotto.KindContact && e.User != "bob" || e.Kind == sotto.KindHistory && e.Why == 0 && (e.User != "alice" || e.Device != alice.Device()) {
+		byAlice := e.User == "alice" && e.Device == alice.Device()
+		if e.Kind == sotto.KindContact && e.User != "bob" || e.Kind == sotto.KindHistory && e.Why == 0 && !byAlice {
 			t.Errorf("event %+v", e)
 		}
 	}
@@ -376,7 +377,8 @@ func TestWhatIsPinnedStands(t *testing.T) {
 	h := newHand(t, alice)
 	self := &person{t: t, user: "alice", log: newPerson(t, "alice", nil).log}
 	for _, b := range [][]byte{
-		told(bob, true), told(newPerson(t, "bob", nil), true), told(carol, false), told(newPerson(t, "carol", nil), false), told(self, true),
+		told(bob, true), told(newPerson(t, "bob", nil), true), told(carol, false),
+		told(newPerson(t, "carol", nil), false), told(self, true),
 	} {
 		e := receive(t, alice, h.says(sharedContact, b))[0]
 		if wantWhy(t, e, 0); e.Kind != sotto.KindContact || len(e.Needs) != 0 {
@@ -403,7 +405,10 @@ func TestATrustedLogIsHeldAgainstWhatWasTold(t *testing.T) {
 	}{
 		{"the same", func(bob, _ *person, _ *recovery.Key) *person { return bob }, 0, 0},
 		{"longer", func(bob, _ *person, _ *recovery.Key) *person { bob.add(); return bob }, 0, 0},
-		{"recovered", func(bob, _ *person, r *recovery.Key) *person { recovered(t, bob, r); return bob }, fault.IdentityChanged, trust.Recovered},
+		{
+			"recovered", func(bob, _ *person, r *recovery.Key) *person { recovered(t, bob, r); return bob },
+			fault.IdentityChanged, trust.Recovered,
+		},
 		{
 			"another root", func(_, _ *person, _ *recovery.Key) *person { return newPerson(t, "bob", nil) },
 			fault.IdentityChanged, trust.Reset,
@@ -572,49 +577,116 @@ func TestInterruptedSharingGoesOn(t *testing.T) {
 	}
 }
 
-// What could not be shared because the device is gone is no duty any more.
+// What could not be shared because the device is gone is no duty any more, whoever revoked it.
 func TestNothingIsSharedWithARevokedDevice(t *testing.T) {
+	for name, byOther := range map[string]bool{"by another device": true, "by this one": false} {
+		t.Run(name, func(t *testing.T) {
+			alice, bob := sottotest.Pair(t)
+			laptop := alice.Join()
+			bob.Send("alice", "before")
+			settled(t, alice)
+			b := tapped(alice)
+			l := offered(t, alice, sessions)
+			tablet, m7 := l.registered()
+			commits := 0
+			b.before = func(call string) error {
+				if call == "Commit" {
+					if commits++; commits > 1 {
+						return errPower
+					}
+				}
+				return nil
+			}
+			must(l.offer.Receive(background, m7))
+			b.before = nil
+			restore(t, alice, b.Backend)
+			by := alice
+			if byOther {
+				laptop.Sync()
+				by = laptop
+			}
+			must(by.Revoke(background, tablet.Device()))
+			by.Flush()
+			for range 3 {
+				receive(t, alice, alice.Fetch()...)
+				ok(t, alice.Upkeep(background, true))
+				for _, p := range must(alice.Pending(background)) {
+					if slices.Contains(p.To, tablet.Device()) {
+						t.Errorf("%s for it", p.Kind)
+					}
+				}
+				alice.Flush()
+			}
+			wantDevices(t, alice, 2, 4)
+			if n := len(must(alice.Report(background)).Contacts[0].Sessions); n != 0 {
+				t.Errorf("%d sessions of the notes were begun for it", n)
+			}
+		})
+	}
+}
+
+// The same is shared with each device that is linked.
+func TestEachLinkedDeviceGetsItsShare(t *testing.T) {
 	alice, bob := sottotest.Pair(t)
+	_, parcels := sealText(t, bob, "alice", "before")
+	bob.Flush()
+	settled(t, alice)
+	first, second := alice.Link(sessions), alice.Link(sessions)
+	settled(t, alice)
+	for _, p := range []*sottotest.Peer{first, second} {
+		wantMark(t, p, "bob", trust.Unverified)
+		only(t, receive(t, p, parcels[1].Data), "before")
+	}
+}
+
+// Sharing is over when it is done: what comes later is not shared.
+func TestWhatComesAfterTheLinkIsNotShared(t *testing.T) {
+	alice := sottotest.NewNetwork(t).Create("alice")
+	tablet := alice.Link(sessions)
+	carol := alice.Network().Create("carol")
+	alice.Meet(carol)
+	ok(t, alice.Upkeep(background, true))
+	for _, p := range pending(t, alice, sotto.ParcelMessage) {
+		t.Errorf("a message for %v", p.To)
+	}
+	settled(t, alice)
+	wantNoContact(t, tablet, "carol")
+}
+
+// Who is revoked while the sharing goes on is revoked, though the entry loses its place.
+func TestARevocationDuringTheSharingIsKept(t *testing.T) {
+	alice, bob := sottotest.Pair(t)
+	laptop := alice.Join()
 	bob.Send("alice", "before")
-	alice.Sync()
+	settled(t, alice)
 	b := tapped(alice)
+	other := twin(t, alice)
 	l := offered(t, alice, sessions)
 	tablet, m7 := l.registered()
+	third := must(device.Generate("alice", device.Classical, start))
+	laptop.Sync()
+	ok(t, laptop.Admit(background, third.Record().Bytes()))
+	laptop.Flush()
 	commits := 0
 	b.before = func(call string) error {
 		if call == "Commit" {
-			if commits++; commits > 1 {
-				return errPower
+			if commits++; commits == 3 {
+				_, err := other.Revoke(background, tablet.Device())
+				return err
 			}
 		}
 		return nil
 	}
 	must(l.offer.Receive(background, m7))
 	b.before = nil
-	restore(t, alice, b.Backend)
-	must(alice.Revoke(background, tablet.Device()))
+	if commits < 4 {
+		t.Fatalf("%d commits", commits)
+	}
 	for range 3 {
-		alice.Flush()
-		receive(t, alice, alice.Fetch()...)
-		ok(t, alice.Upkeep(background, true))
-		for _, p := range must(alice.Pending(background)) {
-			if slices.Contains(p.To, tablet.Device()) {
-				t.Errorf("%s for it", p.Kind)
-			}
-		}
+		alice.Sync()
 	}
-	wantDevices(t, alice, 1, 3)
-	reads := 0
-	b.before = func(call string) error { // with nothing to do, Upkeep seals and announces nothing
-		if call == "Commit" {
-			reads++
-		}
-		return nil
-	}
-	before := generation(t, b.Backend)
-	ok(t, alice.Upkeep(background, true))
-	if after := generation(t, b.Backend); after > before+1 {
-		t.Errorf("%d commits of Upkeep", after-before)
+	if _, active := logOf(t, alice).Device(tablet.Device()); active {
+		t.Error("the device is still one")
 	}
 }
 

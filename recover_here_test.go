@@ -395,3 +395,108 @@ func TestNoRecoveryKeyIsSetInALogThatHasForked(t *testing.T) {
 	receive(t, alice, entry)
 	wantFault(t, alice.SetRecovery(background, nil, recovery.Generate()), fault.LogFork)
 }
+
+// Notes and messages of groups that wait are no other than those to a contact.
+func TestWhatWaitsInGroupsAndNotesIsSealedAgainAfterARecovery(t *testing.T) {
+	all := people(t, "alice", "bob", "carol")
+	alice, laptop := all[0], all[0].Join()
+	key := withRecovery(t, alice)
+	g := alice.NewGroup(all[1], all[2]).ID()
+	settled(t, alice)
+	must(in(t, alice, g).Seal(background, sotto.NewMessageID(), "text/plain", []byte("to the group")))
+	sealText(t, alice, "alice", "a note")
+	ok(t, alice.Recover(background, key, nil))
+	list(t, alice)
+	ok(t, alice.Upkeep(background, true))
+	have := map[*sottotest.Peer][]string{}
+	for range 3 {
+		for p, events := range alice.Network().SyncAll() {
+			have[p] = append(have[p], texts(events)...)
+		}
+	}
+	for _, p := range all[1:] {
+		if !slices.Equal(have[p], []string{"to the group"}) {
+			t.Errorf("%v reads %q", p, have[p])
+		}
+	}
+	if len(have[laptop]) != 0 {
+		t.Errorf("a device that is gone reads %q", have[laptop])
+	}
+	if left := must(alice.Pending(background)); len(left) != 0 {
+		t.Errorf("%v wait for ever", kinds(left))
+	}
+	tablet := alice.Join()
+	sealText(t, alice, "alice", "for the tablet")
+	alice.Flush()
+	if got := texts(tablet.Sync()); !slices.Equal(got, []string{"for the tablet"}) {
+		t.Errorf("the tablet reads %q", got)
+	}
+}
+
+// A group that no server and no member has heard of goes on with the new device, too.
+func TestAGroupThatWasJustMadeGoesOnAfterARecovery(t *testing.T) {
+	all := people(t, "alice", "bob")
+	alice, bob := all[0], all[1]
+	key := withRecovery(t, alice)
+	settled(t, alice)
+	g := must(alice.CreateGroup(background, contact(alice, "bob"))).ID()
+	ok(t, alice.Recover(background, key, nil))
+	list(t, alice)
+	settled(t, alice)
+	alice.Say(g, "from alice")
+	if have := texts(bob.Sync()); !slices.Contains(have, "from alice") {
+		t.Errorf("bob reads %q", have)
+	}
+	bob.Say(g, "from bob")
+	if have := texts(alice.Sync()); !slices.Contains(have, "from bob") {
+		t.Errorf("alice reads %q", have)
+	}
+}
+
+// The change of a group that is withdrawn is told, so that the user makes it again.
+func TestAChangeThatARecoveryWithdrawsIsTold(t *testing.T) {
+	all := people(t, "alice", "bob", "carol")
+	alice := all[0]
+	key := withRecovery(t, alice)
+	g := alice.NewGroup(all[1]).ID()
+	settled(t, alice)
+	ok(t, in(t, alice, g).Add(background, contact(alice, "carol")))
+	ok(t, alice.Recover(background, key, nil))
+	for range 2 {
+		told := 0
+		for _, e := range must(alice.Unread(background)) {
+			if e.Kind == sotto.KindOvertaken && e.Conversation == g {
+				told++
+			}
+		}
+		if told != 1 || len(pending(t, alice, sotto.ParcelGroup)) != 0 {
+			t.Errorf("told %d times, %d entries wait", told, len(pending(t, alice, sotto.ParcelGroup)))
+		}
+		alice.Restart()
+	}
+}
+
+// What was decided about devices is done by the recovery: it ends them all.
+func TestARecoveryDoesWhatRevocationsWaitFor(t *testing.T) {
+	alice, _ := sottotest.Pair(t)
+	tablet, laptop := alice.Join(), alice.Join()
+	key := withRecovery(t, alice)
+	settled(t, alice)
+	for _, p := range []*sottotest.Peer{tablet, laptop} {
+		must(alice.Revoke(background, p.Device()))
+	}
+	first := alice.Device()
+	ok(t, alice.Recover(background, key, nil))
+	for range 2 {
+		list(t, alice)
+		ok(t, alice.Upkeep(background, true))
+		if n := len(pending(t, alice, sotto.ParcelLog)); n != 0 {
+			t.Errorf("%d more entries", n)
+		}
+		for _, id := range []device.ID{tablet.Device(), laptop.Device(), first} {
+			if r := must(alice.Revoke(background, id)); !r.Listed || !r.Done() {
+				t.Errorf("%v: %+v", id, r)
+			}
+		}
+	}
+}

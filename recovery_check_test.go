@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/sottokit/sotto"
+	"github.com/sottokit/sotto/cose"
 	"github.com/sottokit/sotto/device"
 	"github.com/sottokit/sotto/fault"
 	"github.com/sottokit/sotto/mk/lockbox"
@@ -200,10 +201,9 @@ func TestARecoveryCheckThatWasNotMadeIsAnError(t *testing.T) {
 			t.Error("a report beside the error")
 		}
 	}
-	ctx, cancel := context.WithCancel(background)
 	have := sotto.Have{Key: d.keys["right"], Secret: d.secrets["right"], Box: d.boxes["right"]}
-	for at := 1; ; at++ { // cancelled before any call of the store
-		ctx, cancel = context.WithCancel(background)
+	for at := 1; ; at++ { // cancelled at any call of the store
+		ctx, cancel := context.WithCancel(background)
 		calls := 0
 		d.store.before = func(string) error {
 			if calls++; calls == at {
@@ -221,8 +221,16 @@ func TestARecoveryCheckThatWasNotMadeIsAnError(t *testing.T) {
 			t.Error("a report beside the error")
 		}
 	}
-	_, err := d.account.RecoveryCheck(ctx, sotto.Have{})
-	wantFault(t, err, fault.Canceled)
+	d.store.before = nil
+	ctx, cancel := context.WithCancel(background)
+	key := &impatient{Wrapper: must(cose.GenerateKey(cose.A256GCM))}
+	alice := must(sotto.Create(background, newTap(), "alice", nil, lockbox.Wrapped(key)))
+	must(alice.Receive(background, must(alice.Pending(background))[0].Data))
+	key.cancel = cancel
+	r, err := alice.RecoveryCheck(ctx, sotto.Have{Secret: lockbox.Wrapped(key)})
+	if wantFault(t, err, fault.Canceled); r != nil {
+		t.Error("a report beside the error")
+	}
 	d.store.before = func(string) error { return errPower }
 	_, err = d.account.RecoveryCheck(background, have)
 	wantFault(t, err, fault.StoreFailed)
@@ -233,4 +241,18 @@ func TestARecoveryCheckThatWasNotMadeIsAnError(t *testing.T) {
 	d.account.Lock()
 	_, err = d.account.RecoveryCheck(background, have)
 	wantFault(t, err, fault.DestroyedKey)
+}
+
+// impatient is a key store at which the user gives up: the call is cancelled while it asks.
+type impatient struct {
+	cose.Wrapper
+	cancel context.CancelFunc
+}
+
+func (i *impatient) UnwrapKey(wrapped, aad []byte) (*cose.Key, error) {
+	if i.cancel == nil {
+		return i.Wrapper.UnwrapKey(wrapped, aad)
+	}
+	i.cancel()
+	return nil, fault.Canceled
 }

@@ -71,11 +71,11 @@ func (a *attempt) in(want State, now time.Time, f func() error) error {
 	return f()
 }
 
-// look calls f with the state, for what only reads.
-func (a *attempt) look(f func(s State)) {
+// look calls f, which only reads.
+func (a *attempt) look(f func()) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	f(a.state)
+	f()
 }
 
 // receive takes a message. Whatever is wrong with one that is due ends the attempt, as long as tries says nothing else; but a
@@ -93,12 +93,7 @@ func (a *attempt) receive(message []byte, now time.Time) (send []byte, err error
 	if a.due == nil {
 		return nil, fmt.Errorf("link: no message is due: %w", fault.Replayed)
 	}
-	if len(message) > MaxMessage {
-		err = fmt.Errorf("message of %d bytes: %w", len(message), fault.OverLimit)
-	} else {
-		send, err = a.due(message)
-	}
-	if err != nil {
+	if send, err = a.due(message); err != nil {
 		if a.tries--; a.tries <= 0 && a.state != Linked {
 			a.end(Aborted)
 		}

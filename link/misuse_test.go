@@ -196,6 +196,15 @@ func TestAdmittedWaitsForTheEntry(t *testing.T) {
 	})
 }
 
+func TestEmptyTicketIsNone(t *testing.T) {
+	r := byQR(t)
+	r.ticket = []byte{}
+	r.belongs()
+	if r.new.Ticket() != nil {
+		t.Error("a ticket out of nothing")
+	}
+}
+
 // The entry is to be this device's own, for the candidate: an entry by another device of the user is none.
 func TestAdmittedTakesTheOwnEntryOnly(t *testing.T) {
 	r := byQR(t)

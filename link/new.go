@@ -125,8 +125,8 @@ func (n *New) common() *attempt {
 	return &n.attempt
 }
 
-// look calls f with the state, unless n is nil.
-func (n *New) look(f func(s State)) {
+// look calls f, which only reads, unless n is nil.
+func (n *New) look(f func()) {
 	if n != nil {
 		n.attempt.look(f)
 	}
@@ -148,30 +148,26 @@ func (n *New) Nameplate() string {
 
 // Rendezvous names the mailbox of both directions, once it is known: with a code, after the first message.
 func (n *New) Rendezvous() (id [16]byte, known bool) {
-	n.look(func(State) { id, known = n.rendezvous, n.known })
+	n.look(func() { id, known = n.rendezvous, n.known })
 	return id, known
 }
 
 // User returns whose account it is, as the old device says, from Asking on.
 func (n *New) User() (user string) {
-	n.look(func(State) { user = n.user })
+	n.look(func() { user = n.user })
 	return user
 }
 
 // Digits returns the six digits that the person types into the old device, while the attempt is Showing, else "".
 func (n *New) Digits() (digits string) {
-	n.look(func(s State) {
-		if s == Showing {
-			digits = text(n.digits)
-		}
-	})
+	n.look(func() { digits = text(n.digits) })
 	return digits
 }
 
 // Keys returns the keys of this device from Registering on, nil before. They are the caller's from then on: nothing here
 // wipes them any more.
 func (n *New) Keys() (k *device.Keys) {
-	n.look(func(State) {
+	n.look(func() {
 		if n.log != nil {
 			k = n.keys
 		}
@@ -181,13 +177,13 @@ func (n *New) Keys() (k *device.Keys) {
 
 // Log returns the user's log with this device in it, from Registering on, nil before.
 func (n *New) Log() (l *device.Log) {
-	n.look(func(State) { l = n.log })
+	n.look(func() { l = n.log })
 	return l
 }
 
 // Nonce returns the server's nonce, for device.Keys.Register, from Registering on.
 func (n *New) Nonce() (nonce [32]byte) {
-	n.look(func(State) {
+	n.look(func() {
 		if n.log != nil {
 			nonce = n.admission.Nonce
 		}
@@ -197,7 +193,7 @@ func (n *New) Nonce() (nonce [32]byte) {
 
 // Ticket returns what the server wants to see again when the device registers, from Registering on, nil for nothing.
 func (n *New) Ticket() (ticket []byte) {
-	n.look(func(State) {
+	n.look(func() {
 		if n.log != nil && n.admission.Ticket != nil {
 			ticket = bytes.Clone(*n.admission.Ticket)
 		}
@@ -207,7 +203,7 @@ func (n *New) Ticket() (ticket []byte) {
 
 // Choice returns what the person at the old device chose, and whether that has come.
 func (n *New) Choice() (c Choice, told bool) {
-	n.look(func(State) {
+	n.look(func() {
 		if n.choice != nil {
 			c, told = choiceOf(n.choice), true
 		}

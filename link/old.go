@@ -188,9 +188,6 @@ func (o *Old) Terminal() (lines string, err error) {
 func (o *Old) draw(f func(content []byte) error) error {
 	content := o.QR()
 	defer clear(content)
-	if content == nil {
-		return fmt.Errorf("link: no QR code to draw: %w", fault.Misuse)
-	}
 	if err := f(content); err != nil {
 		return fmt.Errorf("link: %w", err)
 	}
@@ -236,6 +233,6 @@ func (o *Old) Candidate() (r *device.Record, deviceKey []byte) {
 	if o == nil {
 		return nil, nil
 	}
-	o.look(func(State) { r, deviceKey = o.candidate, bytes.Clone(o.deviceKey) })
+	o.look(func() { r, deviceKey = o.candidate, bytes.Clone(o.deviceKey) })
 	return r, deviceKey
 }

@@ -53,7 +53,8 @@ func TestAToldContactIsHeldAgainstTheServedLog(t *testing.T) {
 		},
 		{
 			"recovered since", func(bob, _ *person, r *recovery.Key) *person { bob.add(); bob.recover(r); bob.add(); return bob },
-			[2]trust.Mark{trust.Unverified, trust.WasVerified}, trust.Recovered, [2]trust.Notice{trust.Tell, trust.Blocked}, fault.IdentityChanged,
+			[2]trust.Mark{trust.Unverified, trust.WasVerified}, trust.Recovered,
+			[2]trust.Notice{trust.Tell, trust.Blocked}, fault.IdentityChanged,
 		},
 		{
 			"another identity", func(_, _ *person, _ *recovery.Key) *person { p := newPerson("bob", nil); p.add(); return p },
@@ -139,7 +140,8 @@ func TestWhoIsBlockedIsToldAsBlocked(t *testing.T) {
 		event trust.Event
 		why   fault.Code
 	}{
-		{trust.Reset, fault.IdentityChanged}, {trust.Forked, fault.LogFork}, {trust.RolledBack, fault.Rollback}, {trust.Unsigned, fault.UntrustedSigner},
+		{trust.Reset, fault.IdentityChanged}, {trust.Forked, fault.LogFork}, {trust.RolledBack, fault.Rollback},
+		{trust.Unsigned, fault.UntrustedSigner},
 	} {
 		for _, verified := range []bool{false, true} {
 			for _, longer := range []bool{false, true} {
@@ -216,7 +218,7 @@ func TestOnlyItsOwnFormIsTold(t *testing.T) {
 		"a control":               func(d *directory.Told) { d.User = "b\nob" },
 		"no UTF-8":                func(d *directory.Told) { d.User = "b\xffb" },
 		"too many":                func(d *directory.Told) { d.Seq = device.MaxEntries },
-		"no mark":                 func(d *directory.Told) { d.Mark = 0 },
+		"no mark":                 func(d *directory.Told) { d.Mark, d.Cause = 0, uint64(trust.Reset) },
 		"an unknown mark":         func(d *directory.Told) { d.Mark, d.Cause = 5, 3 },
 		"a cause of nothing":      func(d *directory.Told) { d.Cause = uint64(trust.Reset) },
 		"a block without a cause": func(d *directory.Told) { d.Mark = uint64(trust.Changed) },
