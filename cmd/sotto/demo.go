@@ -22,6 +22,8 @@ func demoCommand() *cobra.Command {
 envelope gets lost, the power is cut, a store is put back to last week.
 A group of three: one is removed, somebody comes and is shown what was said before, two admins act at once. People compare
 numbers and emoji, a server shows somebody else, and devices are safe from quantum computers where all of them are.
+Devices are linked by a QR code and by a short one, while a thief tries to; one is lost, and revoked until that is done, and
+when there is nothing left but the recovery key on paper, that brings the account back.
 Then what is underneath: every key from a password down to a message and a file, kept wrapped in files of a temporary
 directory, forgotten and opened again; a change of password; the channel key in the hands of a second member, and replaced
 when that member leaves; and a row of attacks, each of which must be refused for the right reason. At last a root key in a
@@ -50,11 +52,12 @@ type act struct {
 	steps []step
 }
 
-// acts are the whole demo. The first two are one story, the next five another one, and the others a third: each builds on
-// those before it.
+// acts are the whole demo. The first two are one story, the next five another one, the next two a third, and the others a
+// fourth: each builds on those before it.
 var acts = []act{
 	people, troubles,
 	groups, newcomers, numbers, identities, suites,
+	linking, losses,
 	makeKeys, reopen, passwordChange, handOver, rotation, attacks, lockboxes, stores, logs,
 }
 

@@ -32,9 +32,11 @@ func newNetwork() *network {
 // perSession is how many messages a session of the demo serves.
 const perSession = 5
 
+func (n *network) now() time.Time { return time.Now().Add(n.late) }
+
 func (n *network) options() *sotto.Options {
 	return &sotto.Options{
-		Now:    func() time.Time { return time.Now().Add(n.late) },
+		Now:    n.now,
 		Policy: session.Policy{MaxMessages: perSession, MaxAge: 7 * 24 * time.Hour},
 		Hybrid: n.hybrid,
 	}
@@ -66,6 +68,9 @@ func (p *peer) sync(ctx context.Context) ([]sotto.Event, error) {
 		return nil, err
 	}
 	delete(p.net.queues, p.Device())
+	if err := p.learnContacts(ctx, events); err != nil {
+		return nil, err
+	}
 	if events, err = p.learnGroups(ctx, events); err != nil {
 		return nil, err
 	}
@@ -76,6 +81,18 @@ func (p *peer) sync(ctx context.Context) ([]sotto.Event, error) {
 		return nil, err
 	}
 	return events, p.send(ctx)
+}
+
+// learnContacts pins whom another device of the user has told of.
+func (p *peer) learnContacts(ctx context.Context, events []sotto.Event) error {
+	for _, e := range events {
+		if e.Kind == sotto.KindContact && len(e.Needs) > 0 {
+			if _, err := p.Trust(ctx, e.User, p.net.logs[e.User]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // send hands over what is pending.

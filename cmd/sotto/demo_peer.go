@@ -36,11 +36,15 @@ func (p *peer) unlockWith(ctx context.Context, b store.Backend, o *sotto.Options
 func (p *peer) backend() store.Backend { return boltstore.New(p.path) }
 
 // signUp makes the account of a new user in a new file of the demo.
-func (s *scene) signUp(ctx context.Context, file, user string) (p *peer, err error) {
+func (s *scene) signUp(ctx context.Context, file, user string) (*peer, error) {
+	return s.signUpWith(ctx, file, user, s.net.options())
+}
+
+func (s *scene) signUpWith(ctx context.Context, file, user string, o *sotto.Options) (p *peer, err error) {
 	p = &peer{path: filepath.Join(s.dir, file), net: s.net}
 	secret := lockbox.Password(password, demoParams)
 	defer secret.Destroy()
-	if p.Account, err = sotto.Create(ctx, p.backend(), user, s.net.options(), secret); err != nil {
+	if p.Account, err = sotto.Create(ctx, p.backend(), user, o, secret); err != nil {
 		return nil, err
 	}
 	_, err = p.sync(ctx)

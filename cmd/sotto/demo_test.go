@@ -46,6 +46,7 @@ func TestDemoRunsEveryStepAndPrintsNoSecret(t *testing.T) {
 	for _, refused := range []fault.Code{
 		fault.WrongSecret, fault.Damaged, fault.UntrustedSigner, fault.Malformed, fault.OverLimit, fault.Misuse,
 		fault.IdentityChanged, fault.RevokedDevice, fault.Rollback, fault.LogFork, fault.NotForThisDevice, fault.UnknownSession,
+		fault.Replayed, fault.Expired,
 	} {
 		if !strings.Contains(stdout, "refused: "+refused.Name()) {
 			t.Errorf("nothing was refused as %s", refused.Name())
@@ -54,6 +55,7 @@ func TestDemoRunsEveryStepAndPrintsNoSecret(t *testing.T) {
 	for _, s := range [][]byte{
 		password, newPassword, message, nextMessage, firstText, secondText, answerText, manyText, laptopText, thiefText, lateText,
 		cutText, weekText, lastText, helloText, lakeText, secretText, outText, welcomeText, backText, missedText, laterText,
+		beforeText, allText, findersText, recoveredText,
 	} {
 		if strings.Contains(stdout, string(s)) || strings.Contains(stdout, fmt.Sprintf("%x", s[:4])) {
 			t.Errorf("%q was printed", s)

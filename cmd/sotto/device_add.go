@@ -41,7 +41,11 @@ func addDevice(cmd *cobra.Command, dir, recordName, secrets string) error {
 	if err != nil {
 		return err
 	}
-	l, err := d.add(ctx, r, time.Now())
+	now := time.Now()
+	if err := d.tidy(ctx, newPerson(nil, cmd.ErrOrStderr()), now); err != nil {
+		return err
+	}
+	l, err := d.add(ctx, r, now)
 	if err != nil {
 		return err
 	}

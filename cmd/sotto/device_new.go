@@ -31,8 +31,8 @@ func deviceNewCommand() *cobra.Command {
 		Short: "Make the keys of a device, in a new folder",
 		Long: `Makes a device: its keys, its first messaging key and, for the first device of a user, the device log. A further
 device is made with --log and stands in the log once another one ran device add with its record.cbor; the log.cbor of
-that one then takes the place of the one in this folder. To revoke and to recover devices is for apps: package device
-does it, this program does not.
+that one then takes the place of the one in this folder; link new does all that in one go. To revoke and to recover
+devices is for apps: package device does it, this program does not.
 
 The private keys are sealed in store.db. The root key of that file is in the lockbox beside it, which sotto lockbox works on,
 with the user as owner. log.cbor and record.cbor are no secrets and are handed around.`,
@@ -109,24 +109,28 @@ func found(keys *device.Keys, printed *recoveryKey, now time.Time) ([][]byte, er
 	return [][]byte{entry}, err
 }
 
-// lockbox makes the lockbox of the device's store.
+// lockbox makes the lockbox of the device's store, with a password that is asked for.
 func (f *newFlags) lockbox(cmd *cobra.Command, printed *recoveryKey) (box []byte, root *cose.Key, err error) {
-	ctx := cmd.Context()
 	from, err := openSecrets(cmd, f.secrets)
 	if err != nil {
 		return nil, nil, err
 	}
 	defer from.destroy()
-	password, err := f.costs.askPassword(ctx, from, "new password")
+	password, err := f.costs.askPassword(cmd.Context(), from, "new password")
 	if err != nil {
 		return nil, nil, err
 	}
 	defer password.Destroy()
-	b, root, err := lockbox.New(ctx, []byte(f.user), password, printed.slots()...)
+	return sealedBox(cmd.Context(), f.user, password, printed.slots()...)
+}
+
+// sealedBox makes a lockbox, and returns it as it is to be written.
+func sealedBox(ctx context.Context, user string, password *lockbox.Secret, more ...*lockbox.Secret) (box []byte, root *cose.Key, err error) {
+	b, root, err := lockbox.New(ctx, []byte(user), password, more...)
 	if err != nil {
 		return nil, nil, err
 	}
-	if box, err = proved(ctx, b, f.user, root, password); err != nil {
+	if box, err = proved(ctx, b, user, root, password); err != nil {
 		root.Destroy()
 		return nil, nil, err
 	}

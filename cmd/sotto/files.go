@@ -33,6 +33,11 @@ func replaceFile(path string, b []byte) error {
 	if err != nil {
 		return err
 	}
+	return writeBeside(path, b)
+}
+
+// writeBeside writes a file beside its place and puts it there as a whole, whatever was there.
+func writeBeside(path string, b []byte) error {
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*") // with mode 0600
 	if err != nil {
 		return err

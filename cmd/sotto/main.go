@@ -1,8 +1,8 @@
 // Command sotto shows and checks what the SDK does: two people who talk, and the keys underneath, with real files (demo),
 // published test vectors (conformance), the structure of a message or key (inspect), and the costs of a password on this
-// machine (mk calibrate). It keeps a root key in a file (lockbox), makes devices and verifies their logs (device), and
-// shows what two users compare (safety-number). It never prints the secret of a key, but for a recovery key, once, when it is
-// made.
+// machine (mk calibrate). It keeps a root key in a file (lockbox), makes devices and verifies their logs (device), links a new
+// device with a QR code or a short code (link), and shows what two users compare (safety-number). It never prints the secret
+// of a key, but for a recovery key, once, when it is made.
 package main
 
 import (
@@ -31,6 +31,11 @@ var (
 
 // run is the whole program. It returns the exit code: 0, 1 when something failed or was refused, 2 for wrong usage.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	return runBy(ctx, ticking, args, stdin, stdout, stderr)
+}
+
+// runBy is run by a clock for the commands that wait for somebody.
+func runBy(ctx context.Context, c clock, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	started := false
 	root := &cobra.Command{
 		Use:               "sotto",
@@ -42,7 +47,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		PersistentPreRun: func(*cobra.Command, []string) { started = true },
 	}
 	root.AddCommand(demoCommand(), conformanceCommand(), inspectCommand(), mkCommand(), lockboxCommand(), deviceCommand(),
-		safetyNumberCommand())
+		linkCommand(c), safetyNumberCommand())
 	root.SetArgs(longFlags(args))
 	root.SetIn(stdin)
 	root.SetOut(stdout)

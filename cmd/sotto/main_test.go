@@ -36,6 +36,20 @@ func TestWrongUsageExitsTwoWithOneLine(t *testing.T) {
 		{"device", "new", "folder", "--user", "alice", "--memory", "1048577", "--secrets", "-"},
 		{"device", "new", "folder", "--user", "alice", "--log", "log", "--recovery"},
 		{"device", "add", "folder"}, {"device", "show"}, {"device", "log"},
+		{"link", "bogus"}, {"link", "approve"}, {"link", "approve", "folder", "--channel", "."}, // and no choice of history
+		{"link", "approve", "folder", "--channel", ".", "--history", "everything"},
+		{"link", "approve", "folder", "--channel", ".", "--history", "vault="},
+		{"link", "approve", "folder", "--channel", ".", "--history", "vault=" + strings.Repeat("a", 513)},
+		{"link", "approve", "folder", "--history", "nothing"},
+		{"link", "approve", "folder", "--history", "nothing", "--channel", ".", "--relay", "http://127.0.0.1:1"},
+		{"link", "approve", "folder", "--history", "nothing", "--channel", "main.go"},
+		{"link", "approve", "folder", "--history", "nothing", "--relay", "http://example.org:80"},
+		{"link", "approve", "folder", "--history", "nothing", "--channel", ".", "--secrets", "-"},
+		{"link", "new"}, {"link", "new", "folder", "--channel", "."}, {"link", "new", "folder", "--log", "log"},
+		{"link", "new", "folder", "code", "--log", "log", "--channel", ".", "--qr", "file"},
+		{"link", "new", "folder", "--log", "log", "--channel", ".", "--threads", "17"},
+		{"link", "new", "folder", "--log", "log", "--channel", "."}, // and no terminal to ask at
+		{"link", "relay", "--listen", ":0"}, {"link", "relay", "--listen", "0.0.0.0:0"},
 		{"device", "verify", "file"}, {"device", "verify", "file", "--user", "alice", "--pin", "1:2:3"},
 	} {
 		code, stdout, stderr := runSotto(t, nil, args...)
@@ -49,7 +63,7 @@ func TestWrongUsageExitsTwoWithOneLine(t *testing.T) {
 }
 
 func TestHelpExitsZero(t *testing.T) {
-	for _, args := range [][]string{{}, {"--help"}, {"help", "demo"}, {"mk"}, {"conformance", "--help"}, {"lockbox"}, {"device"}} {
+	for _, args := range [][]string{{}, {"--help"}, {"help", "demo"}, {"mk"}, {"conformance", "--help"}, {"lockbox"}, {"device"}, {"link"}} {
 		if code, stdout, stderr := runSotto(t, nil, args...); code != 0 || stderr != "" || !strings.Contains(stdout, "Usage:") {
 			t.Errorf("%v: exit code %d, stderr %q, stdout %q", args, code, stderr, stdout)
 		}

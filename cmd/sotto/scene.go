@@ -100,6 +100,7 @@ type scene struct {
 	bobCopy                           []byte         // of the file of Bob's phone
 
 	club *club // of the acts about a group
+	home *home // of the acts about devices that come and go
 }
 
 // newScene looks at the file to seal, or makes one when source is "".

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -103,7 +102,7 @@ func create(ctx context.Context, c *chat, args []string) error {
 	return c.printMe(ctx, a)
 }
 
-// printMe prints what a further device, and a contact who compares, need.
+// printMe prints what a contact needs who compares.
 func (c *chat) printMe(ctx context.Context, a *app.App) error {
 	me, err := a.Contact(ctx, a.User())
 	if err != nil {
@@ -113,64 +112,30 @@ func (c *chat) printMe(ctx context.Context, a *app.App) error {
 	return nil
 }
 
-func join(ctx context.Context, c *chat, args []string) error {
-	root, err := hex.DecodeString(args[1])
-	if err != nil || len(root) != len(device.Hash{}) {
-		return errors.New("ROOT is what create printed on the first device")
-	}
-	secret, err := c.password(true)
-	if err != nil {
-		return err
-	}
-	defer secret.Destroy()
-	account, err := sotto.Join(ctx, boltstore.New(c.file), args[0], device.Hash(root), nil, secret)
-	if err != nil {
-		return err
-	}
-	defer account.Lock()
-	record, err := account.Record(ctx)
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(c.stdout, "device  %s\nrecord  %s\n", account.Device(), base64.RawURLEncoding.EncodeToString(record))
-	return nil
-}
-
-func admit(ctx context.Context, c *chat, args []string) error {
-	record, err := base64.RawURLEncoding.DecodeString(args[0])
-	if err != nil {
-		return errors.New("RECORD is what join printed on the other device")
-	}
-	return c.within(ctx, func(a *app.App) error {
-		if err := c.sync(ctx, a); err != nil {
-			return err
-		}
-		if err := a.Admit(ctx, record); err != nil {
-			return err
-		}
-		return c.sync(ctx, a)
-	})
-}
-
+// revoke asks until the device is out: the first call signs, and once the relay has that, the next one renews the keys of
+// every conversation that the device can read.
 func revoke(ctx context.Context, c *chat, args []string) error {
 	id, err := hex.DecodeString(args[0])
 	if err != nil || len(id) != len(device.ID{}) {
 		return errors.New("DEVICE is an ID that devices printed")
 	}
 	return c.within(ctx, func(a *app.App) error {
-		for range 2 { // once to sign it, and once more when the log has it, to change the keys
-			if err := c.sync(ctx, a); err != nil {
-				return err
-			}
+		if err := c.sync(ctx, a); err != nil {
+			return err
+		}
+		for range 2 {
 			r, err := a.Revoke(ctx, device.ID(id))
 			if err != nil {
 				return err
 			}
-			if r.Listed && !r.Done() {
-				fmt.Fprintf(c.stdout, "%d conversations still have a key that it knows, revoke it again later\n", len(r.Waiting))
+			if err := c.sync(ctx, a); err != nil {
+				return err
+			}
+			if r.Done() {
+				return nil
 			}
 		}
-		return c.sync(ctx, a)
+		return errors.New("some conversations still have a key that the device has: revoke it again")
 	})
 }
 

@@ -35,8 +35,8 @@ const maxWords = 1000 // of a text on the command line
 var commands = []command{
 	{"relay", "", "run the relay", 0, 0, runRelay},
 	{"create", "USER", "make the account of a new user, with this device as the first one", 1, 1, create},
-	{"join", "USER ROOT", "make this a further device of a user; prints the record to admit", 2, 2, join},
-	{"admit", "RECORD", "let a further device in", 1, 1, admit},
+	{"link", "nothing|sessions", "let a further device in; it gets that of the time before", 1, 1, linkDevice},
+	{"join", "", "make this a further device of a user, by the code that link shows", 0, 0, join},
 	{"trust", "USER", "pin another user; prints the number to compare", 1, 1, trust},
 	{"verify", "USER [DIGITS]", "show the number to compare, or note that it was found the same", 1, maxWords, verify},
 	{"group", "USER...", "make a group with others; prints its name", 1, maxWords, createGroup},

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -82,6 +83,98 @@ func (c *computer) shows(stdout string, want ...string) {
 	}
 }
 
+// program is a command that runs beside the test. What it prints is waited for.
+type program struct {
+	*computer
+	keys  *io.PipeWriter
+	lines chan string // that it printed
+	shown strings.Builder
+	ended chan int
+
+	interrupt func() // Ctrl-C
+}
+
+func (c *computer) start(args ...string) *program {
+	stdin, keys := io.Pipe()
+	screen, stdout := io.Pipe()
+	ctx, interrupt := context.WithCancel(c.Context())
+	p := &program{computer: c, keys: keys, lines: make(chan string, 1000), ended: make(chan int, 1), interrupt: interrupt}
+	all := append([]string{args[0], "-relay", c.url, "-file", c.file}, args[1:]...)
+	go func() {
+		code := run(ctx, all, stdin, stdout, stdout)
+		stdin.Close()
+		stdout.Close()
+		p.ended <- code
+	}()
+	go func() {
+		defer close(p.lines)
+		for in := bufio.NewScanner(screen); in.Scan(); {
+			p.lines <- in.Text()
+		}
+	}()
+	return p
+}
+
+// until reads what is printed up to a line that begins like this, and returns that.
+func (p *program) until(begin string) string {
+	p.Helper()
+	for line := range p.lines {
+		p.shown.WriteString(line + "\n")
+		if strings.HasPrefix(line, begin) {
+			return line
+		}
+	}
+	p.Fatalf("no %q in %q", begin, p.shown.String())
+	return ""
+}
+
+func (p *program) types(line string) {
+	p.Helper()
+	if _, err := io.WriteString(p.keys, line+"\n"); err != nil {
+		p.Error(err)
+	}
+}
+
+// ends reads the rest, and returns all that was printed.
+func (p *program) ends(code int) string {
+	p.Helper()
+	for line := range p.lines {
+		p.shown.WriteString(line + "\n")
+	}
+	if got := <-p.ended; got != code {
+		p.Errorf("exit code %d, want %d: %q", got, code, p.shown.String())
+	}
+	return p.shown.String()
+}
+
+// joins has a computer join by the code that a program shows, as far as the digits.
+func (p *program) joins(next *computer, answer string) (join *program) {
+	p.Helper()
+	code := strings.TrimPrefix(p.until("code "), "code ")
+	join = next.start("join")
+	join.types(code)
+	join.until("Join the account alice?")
+	join.types(answer)
+	return join
+}
+
+// confirms types the digits that the computer shows which joins.
+func (p *program) confirms(join *program) {
+	p.Helper()
+	digits := strings.TrimSpace(strings.TrimPrefix(join.until("digits "), "digits "))
+	p.until("whoever asks you for this code wants your messages")
+	p.types(digits[:3] + " " + digits[3:])
+}
+
+// links makes a computer a further one of the user's, and returns what was printed on both.
+func (c *computer) links(next *computer, history string) (shown, joined string) {
+	c.Helper()
+	link := c.start("link", history)
+	join := link.joins(next, "yes")
+	link.confirms(join)
+	return link.ends(0), join.ends(0)
+}
+
 func TestCommandsLetTwoUsersWithThreeDevicesTalk(t *testing.T) {
 	url := newRelay(t)
 	phone, laptop, bob := newComputer(t, url), newComputer(t, url), newComputer(t, url)
@@ -95,10 +188,10 @@ func TestCommandsLetTwoUsersWithThreeDevicesTalk(t *testing.T) {
 		t.Errorf("shown again: %q", again)
 	}
 
-	record := laptop.field(laptop.ok("join", "alice", root), "record")
-	phone.shows(phone.ok("admit", record), "-- alice has another device")
-	laptop.ok("receive")
-	laptop.ok("trust", "bob")
+	shown, joined := phone.links(laptop, "sessions")
+	phone.shows(shown, "-- alice has another device")
+	laptop.shows(joined, "history sessions\n")
+	laptop.shows(joined+laptop.ok("receive"), "-- bob is a contact of yours")
 	bob.shows(bob.ok("send", "alice", "to both"), "-- alice has another device")
 	phone.shows(phone.ok("receive"), "bob: to both\n")
 	laptop.shows(laptop.ok("receive"), "bob: to both\n")
@@ -190,7 +283,7 @@ func TestCommandsTellWhatIsWrong(t *testing.T) {
 	alice.ok("create", "alice")
 	for _, args := range [][]string{
 		{"create", "again"}, {"trust", "nobody"}, {"send", "nobody", "text"}, {"talk", "nobody"},
-		{"join", "alice", "root"}, {"admit", "no record"}, {"admit", "bm8"}, {"revoke", "no device"}, {"devices", "nobody"},
+		{"link", "everything"}, {"revoke", "no device"}, {"devices", "nobody"},
 		{"revoke", "00000000000000000000000000000000"},
 	} {
 		code, stdout, stderr := alice.chat("", args...)
@@ -199,7 +292,7 @@ func TestCommandsTellWhatIsWrong(t *testing.T) {
 		}
 	}
 	for _, args := range [][]string{
-		{"bogus"}, {"create"}, {"create", "a", "b"}, {"trust"}, {"send", "alice"}, {"devices", "a", "b"}, {"receive", "more"},
+		{"bogus"}, {"create"}, {"create", "a", "b"}, {"trust"}, {"send", "alice"}, {"devices", "a", "b"}, {"receive", "more"}, {"link"}, {"join", "1234-123456789"},
 		{"receive", "-bogus"},
 	} {
 		if code, stdout, stderr := alice.chat("", args...); code != 2 || stdout != "" || !strings.Contains(stderr, "sage") {

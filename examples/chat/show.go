@@ -29,20 +29,22 @@ func (s *screen) Write(b []byte) (int, error) {
 
 // sync lets the account sync, and shows what comes. What was printed counts as kept.
 func (c *chat) sync(ctx context.Context, a *app.App) error {
-	return a.Sync(ctx, func(events []sotto.Event) error {
-		for _, e := range events {
-			where := ""
-			if _, err := a.Account.Group(ctx, e.Conversation); err == nil {
-				where = app.GroupName(e.Conversation) + " "
-			}
-			if text := tell(where, e); text != "" {
-				if _, err := fmt.Fprintln(c.stdout, text); err != nil {
-					return err
-				}
+	return a.Sync(ctx, func(events []sotto.Event) error { return c.show(ctx, a, events) })
+}
+
+func (c *chat) show(ctx context.Context, a *app.App, events []sotto.Event) error {
+	for _, e := range events {
+		where := ""
+		if _, err := a.Account.Group(ctx, e.Conversation); err == nil {
+			where = app.GroupName(e.Conversation) + " "
+		}
+		if text := tell(where, e); text != "" {
+			if _, err := fmt.Fprintln(c.stdout, text); err != nil {
+				return err
 			}
 		}
-		return nil
-	})
+	}
+	return nil
 }
 
 // tell puts an event into words, "" for one that nobody needs to see. where names the group that it is about.
@@ -57,6 +59,8 @@ func tell(where string, e sotto.Event) string {
 		return text
 	case e.Why == fault.Replayed, e.Kind == sotto.KindKey: // the relay serves them again and again
 		return ""
+	case e.Kind == sotto.KindContact && e.Why == 0:
+		return fmt.Sprintf("-- %s is a contact of yours, as another device of yours says", user)
 	case e.Kind == sotto.KindDeviceAdded:
 		return fmt.Sprintf("-- %s has another device: %s", user, e.Device)
 	case e.Kind == sotto.KindDeviceRevoked:

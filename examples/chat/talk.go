@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -39,38 +38,29 @@ func talk(ctx context.Context, c *chat, args []string) error {
 	})
 }
 
-// sendLines sends what is typed until the input ends, or the context does. In a group what begins with a slash is an order.
+// sendLines sends what is typed until the input ends, or the context does. /link is an order everywhere, and in a group all
+// that begins with a slash is.
 func (c *chat) sendLines(ctx context.Context, a *app.App, name string) error {
-	lines := make(chan string)
-	go func() { // ends with the input: with the program, when that is a terminal
-		defer close(lines)
-		for in := bufio.NewScanner(c.stdin); in.Scan(); {
-			select {
-			case lines <- in.Text():
-			case <-ctx.Done():
-				return
+	k := newKeyboard(ctx, c.stdin)
+	for {
+		line, err := k.line(ctx)
+		if err != nil {
+			return nil
+		}
+		words := strings.Fields(line)
+		switch {
+		case len(words) == 0:
+		case words[0] == "/link":
+			err = c.link(ctx, a, k, words[1:])
+		case strings.HasPrefix(name, "@") && strings.HasPrefix(line, "/"):
+			err = c.obey(ctx, a, name, words)
+		default:
+			if err := a.Send(ctx, name, line); err != nil {
+				fmt.Fprintln(c.stderr, "chat: not sent yet:", printable(err.Error()))
 			}
 		}
-	}()
-	for {
-		select {
-		case line, more := <-lines:
-			if !more {
-				return nil
-			}
-			switch {
-			case line == "":
-			case strings.HasPrefix(name, "@") && strings.HasPrefix(line, "/"):
-				if err := c.obey(ctx, a, name, strings.Fields(line)); err != nil {
-					fmt.Fprintln(c.stderr, "chat: not done:", printable(err.Error()))
-				}
-			default:
-				if err := a.Send(ctx, name, line); err != nil {
-					fmt.Fprintln(c.stderr, "chat: not sent yet:", printable(err.Error()))
-				}
-			}
-		case <-ctx.Done():
-			return nil
+		if err != nil {
+			fmt.Fprintln(c.stderr, "chat: not done:", printable(err.Error()))
 		}
 	}
 }

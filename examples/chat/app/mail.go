@@ -7,6 +7,7 @@ import (
 	"github.com/sottokit/sotto"
 	"github.com/sottokit/sotto/device"
 	"github.com/sottokit/sotto/examples/chat/relay"
+	"github.com/sottokit/sotto/fault"
 )
 
 // receiveMail receives everything that waits for this device. The relay forgets it when the store has it, and a person has
@@ -43,8 +44,16 @@ func (a *App) receiveMail(ctx context.Context, show Show) error {
 func (a *App) bring(ctx context.Context, events []sotto.Event, items []relay.Item) ([]sotto.Event, error) {
 	var in [][]byte
 	asked := map[string]bool{} // requests that were sent: messages of one session share one
+	pinned := false
 	for i, e := range events {
 		for _, need := range e.Needs {
+			if e.Kind == sotto.KindContact {
+				if err := a.trustTold(ctx, need.LogOf); err != nil {
+					return nil, err
+				}
+				pinned = true
+				continue
+			}
 			fetched, err := a.fetch(ctx, need)
 			if err != nil {
 				return nil, err
@@ -59,10 +68,20 @@ func (a *App) bring(ctx context.Context, events []sotto.Event, items []relay.Ite
 			}
 		}
 	}
-	if in == nil {
+	if in == nil && !pinned {
 		return nil, nil
 	}
-	return a.Receive(ctx, in...)
+	return a.Receive(ctx, in...) // which may be empty: what waited for a contact comes out of it
+}
+
+// trustTold pins a user whom another own device has as a contact, and has told of. What the relay shows instead of that
+// user is left to people, see Trust: mail does not wait for it.
+func (a *App) trustTold(ctx context.Context, user string) error {
+	_, err := a.Trust(ctx, user)
+	if code := fault.Of(err); err != nil && (code == 0 || code.Retryable()) {
+		return err
+	}
+	return nil
 }
 
 // fetch fetches what a need names. The log of somebody who is no contact is left to a person, see Trust.

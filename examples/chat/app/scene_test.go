@@ -36,8 +36,19 @@ func newScene(t testing.TB) *scene {
 	s.watcher = &watcher{
 		t: t, relay: func() http.Handler { return s.relay.Load() }, database: s.path, seen: map[string][][]byte{},
 	}
+	return s.serve(s.watcher)
+}
+
+// newUnwatchedScene is one in which nothing is kept for find, which is faster.
+func newUnwatchedScene(t testing.TB) *scene {
+	s := &scene{t: t, path: filepath.Join(t.TempDir(), "relay.db")}
+	return s.serve(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.relay.Load().ServeHTTP(w, r) }))
+}
+
+func (s *scene) serve(h http.Handler) *scene {
+	t := s.t
 	s.open()
-	server := httptest.NewServer(s.watcher)
+	server := httptest.NewServer(h)
 	s.url = server.URL
 	t.Cleanup(func() {
 		server.Close()

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -42,6 +41,7 @@ type Client struct {
 }
 
 // NewClient returns a client of the server at a URL, which must call itself name: a device answers no other. It does no I/O.
+// Without an account, which is nil, it is good for links and logs.
 func NewClient(url, name string, account *sotto.Account, h *http.Client) *Client {
 	return &Client{url: strings.TrimSuffix(url, "/"), name: name, account: account, http: h}
 }
@@ -159,25 +159,11 @@ func (c *Client) registered(ctx context.Context, method, path string, query url.
 }
 
 func (c *Client) register(ctx context.Context) error {
-	nonce, err := c.do(ctx, http.MethodPost, "/challenges/"+url.PathEscape(c.account.User()), nil, nil)
-	if err != nil {
-		return err
+	nonce, err := c.Challenge(ctx, c.account.User())
+	if err == nil {
+		_, err = c.Answer(ctx, nonce)
 	}
-	if len(nonce) != 32 {
-		return fmt.Errorf("relay: nonce of %d bytes: %w", len(nonce), fault.Malformed)
-	}
-	answer, err := c.account.Register(ctx, c.name, [32]byte(nonce))
-	if err != nil {
-		return err
-	}
-	token, err := c.do(ctx, http.MethodPost, "/tokens", url.Values{"nonce": {hex.EncodeToString(nonce)}}, answer)
-	if err != nil {
-		return err
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.token = string(token)
-	return nil
+	return err
 }
 
 func (c *Client) list(ctx context.Context, path string, query url.Values) ([][]byte, error) {

@@ -13,10 +13,13 @@
 //	POST   /mail?to=ID,ID                 something for devices; what comes back are those that have it
 //	GET    /mail?after=N&wait=SECONDS     what waits for the device that asks, behind number N
 //	DELETE /mail?upto=N                   it has everything up to number N
+//	POST   /links                         a nameplate, for a short code
+//	POST   /boxes/{box}                   something for the other one of two devices that link
+//	GET    /boxes/{box}?from=N&wait=SECONDS  what is in the box from place N on
 //
-// Logs and device-keys are for everybody, and what is posted proves itself. Mail, and the chain of a group, take a token:
-// "Authorization: Bearer TOKEN". Bodies are
-// the bytes themselves; lists are frames (frames.go). A refusal has the number of its fault.Code in the header "Fault".
+// Logs and device-keys are for everybody, and what is posted proves itself. Boxes are for who knows their names. Mail, and the
+// chain of a group, take a token: "Authorization: Bearer TOKEN". Bodies are the bytes themselves; lists are frames (frames.go).
+// A refusal has the number of its fault.Code in the header "Fault".
 package relay
 
 import (
@@ -45,6 +48,7 @@ type Server struct {
 	challenges map[[32]byte]*device.Challenge
 	tokens     map[tokenHash]device.ID
 	bells      map[device.ID]chan struct{}
+	boxes      map[string]*box // of links
 }
 
 // The buckets of the database.
@@ -80,6 +84,7 @@ func Open(path, name string) (*Server, error) {
 	s := &Server{
 		name: name, db: db, mux: http.NewServeMux(), challenges: map[[32]byte]*device.Challenge{},
 		tokens: map[tokenHash]device.ID{}, bells: map[device.ID]chan struct{}{},
+		boxes: map[string]*box{},
 	}
 	for pattern, f := range map[string]func(r *http.Request) ([]byte, error){
 		"GET /logs/{user}":        s.getLog,
@@ -93,6 +98,9 @@ func Open(path, name string) (*Server, error) {
 		"POST /mail":              s.postMail,
 		"GET /mail":               s.getMail,
 		"DELETE /mail":            s.deleteMail,
+		"POST /links":             s.postLink,
+		"POST /boxes/{box}":       s.postBox,
+		"GET /boxes/{box}":        s.getBox,
 	} {
 		s.mux.HandleFunc(pattern, answer(f))
 	}
