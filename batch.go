@@ -65,6 +65,7 @@ type batch struct {
 	notices  []Event
 	due      bool // sessions in groups, see announce
 	joined   bool // a group is known now
+	claims   []groupClaim
 }
 
 // lookedAt is the version of the directory at which the held envelopes were last looked at.
@@ -118,6 +119,9 @@ func (b *batch) apply(v *view) error {
 			return err
 		}
 	}
+	if err := v.tellClaims(b.claims); err != nil {
+		return err
+	}
 	for _, k := range []Kind{KindGroup, KindKey, KindSession, KindMessage, KindHistory, KindRequest} {
 		for _, in := range b.inputs {
 			if in.checked.Kind != k {
@@ -127,6 +131,9 @@ func (b *batch) apply(v *view) error {
 				return err
 			}
 		}
+	}
+	if err := v.doDuties(); err != nil {
+		return err
 	}
 	if v.restored {
 		b.notices = append(b.notices, Event{Kind: KindRestored, User: b.user, Device: b.Device(), Why: fault.SenderReset})

@@ -27,6 +27,7 @@ const (
 	KindContact       Kind = "contact"        // an own device told whom it has as a contact (User): fetch that user's log, all of it, and give it to Trust
 	KindMembers       Kind = "members"        // an entry of a group came to count (Change): who reads along has changed. Why is fault.IdentityChanged when who acts, or whom it is about, is another identity than the pinned one
 	KindJoined        Kind = "joined"         // this device knows another group; User brought this user in
+	KindGroupClaim    Kind = "group-claim"    // User says that this user is in a group (Conversation, up to Change.Entry), and all that shows it was signed by devices that are gone: see Claimed and Rejoin
 	KindGroupForked   Kind = "group-forked"   // entries of a group contradict each other: it can be read, and its owner must decide
 	KindGroupEnded    Kind = "group-ended"    // its last manager has left, or its owner signed on two branches
 	KindUnknown       Kind = "unknown"        // nothing that is known here

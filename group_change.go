@@ -167,7 +167,7 @@ func (v *view) mayChange() (*directory.User, error) {
 		return nil, err
 	}
 	if u.Forked {
-		return nil, fmt.Errorf("sotto: the own log has forked: %w", fault.LogFork)
+		return nil, errForked
 	}
 	return u, v.mayWrite(session.Logs{u.Name: u.Log})
 }

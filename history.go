@@ -205,6 +205,9 @@ func (b *batch) waitShared(ctx context.Context, in *input, o *session.Opened) er
 	if err != nil {
 		return nil // apply refuses it
 	}
+	if claim.Entry == nil && (o.From.User() != b.user || len(claim.Members) > 2) {
+		return nil // which only own devices share: apply refuses it, and nobody is asked for anything
+	}
 	id := claim.Conversation
 	wait := func(why fault.Code, needs []Need) {
 		in.event.Kind, in.event.Conversation, in.event.Body, in.event.Type = KindHistory, id, nil, ""
@@ -224,9 +227,13 @@ func (b *batch) waitShared(ctx context.Context, in *input, o *session.Opened) er
 			wait(fault.UnknownSession, nil)
 			return nil
 		}
-		if _, _, err := w.state.MembersAt(*claim.Entry); errors.Is(err, fault.TooFarAhead) {
+		_, members, err := w.state.MembersAt(*claim.Entry)
+		if errors.Is(err, fault.TooFarAhead) {
 			wait(fault.TooFarAhead, []Need{{GroupOf: &id, FromSeq: w.state.Epoch() + 1}})
 			return nil
+		}
+		if len(members) != len(claim.Members) {
+			return nil // apply refuses it
 		}
 	}
 	logs, err := b.logsOf(ctx, claim.Heads, true)

@@ -15,7 +15,6 @@ import (
 	"github.com/sottokit/sotto/internal/directory"
 	"github.com/sottokit/sotto/internal/secret"
 	"github.com/sottokit/sotto/link"
-	"github.com/sottokit/sotto/session"
 	"github.com/sottokit/sotto/store"
 )
 
@@ -60,18 +59,11 @@ func (a *Account) offer(ctx context.Context, begin func(*device.Record, time.Tim
 	var over error
 	o := &LinkOffer{account: a}
 	err := a.update(ctx, func(v *view) error {
-		me, err := v.me()
-		if err != nil {
+		if _, err := v.mayChange(); err != nil {
 			return err
 		}
 		keys, err := v.keys()
 		if err != nil {
-			return err
-		}
-		if me.Forked {
-			return errForked
-		}
-		if err := v.mayWrite(session.Logs{v.Account.user: me.Log}); err != nil {
 			return err
 		}
 		o.began = v.now()

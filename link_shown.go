@@ -5,11 +5,13 @@ import (
 	"github.com/sottokit/sotto/link"
 )
 
-// attempt is the attempt itself, nil for none: what it shows is that of one that was aborted then.
+// attempt is the attempt itself, nil for none: what it shows is that of one that was aborted then. One that took too long ends
+// here, too.
 func (o *LinkOffer) attempt() *link.Old {
-	if o == nil {
+	if o == nil || o.account == nil {
 		return nil
 	}
+	o.old.State(o.account.now())
 	return o.old
 }
 

@@ -211,14 +211,25 @@ func (b *batch) hear(ctx context.Context, s *session.Session) (joined bool, err 
 		if err != nil {
 			return false, nil
 		}
-		alone := w.chain != nil && (adder == b.user || !isIn(w.chain, entry, adder))
-		if alone {
-			adder = from.User() // nobody else is left who could say it
+		if w.chain != nil && from.User() != b.user && (adder == b.user || !isIn(w.chain, entry, adder)) {
+			sure, err := b.allLive(ctx, chain)
+			if err != nil {
+				return false, err
+			}
+			if !sure { // nobody is left who could say it, but for those whom the entries themselves brought in
+				b.claims = append(b.claims, groupClaim{id, entry, from.User()})
+				return false, nil
+			}
+			adder = from.User()
 		}
 		if !b.invites(adder, from) {
 			return false, nil
 		}
-		return b.join(ctx, w, s, from.User(), chain, alone)
+		if state, err = b.verifyChain(ctx, w, id, entry, chain); aborts(err) { // as it was then, and nothing after it
+			return false, err
+		} else if err != nil {
+			return false, nil
+		}
 	}
 	err = b.view(ctx, func(v *view) error {
 		var failed, err error
@@ -231,35 +242,11 @@ func (b *batch) hear(ctx context.Context, s *session.Session) (joined bool, err 
 	if aborts(err) {
 		return false, err
 	}
-	if err == nil {
-		w.state = state
-	}
-	return true, nil // a session of a former member opens messages of the others
-}
-
-// join makes a group known, as it was when a statement named its newest entry, and nothing after that. alone says that the
-// statement is the only word that there can be.
-func (b *batch) join(
-	ctx context.Context, w *groupWork, s *session.Session, from string, chain []groupInput, alone bool,
-) (joined bool, err error) {
-	id, entry := s.Conversation(), *s.State()
-	entries := make([][]byte, len(chain))
-	for i, in := range chain {
-		entries[i] = in.data
-	}
-	var state *group.State
-	err = b.view(ctx, func(v *view) error {
-		var failed, err error
-		logs := b.identities(v, &failed)
-		if alone {
-			state, err = group.Join(id, entries, from, s.Sender(), entry, logs)
-		} else if state, err = group.Verify(id, entries, logs); err == nil {
-			state, err = state.Hear(from, s.Sender(), entry, logs)
+	if w.state != nil {
+		if err == nil {
+			w.state = state
 		}
-		return errors.Join(failed, err)
-	})
-	if aborts(err) {
-		return false, err
+		return true, nil // a session of a former member opens messages of the others
 	}
 	if err != nil || state.Tip() != entry {
 		return false, nil
@@ -274,8 +261,21 @@ func isIn(s *group.State, entry device.Hash, user string) bool {
 	return err == nil && slices.ContainsFunc(members, func(m group.Member) bool { return m.User == user })
 }
 
+// allLive reports whether every entry of a chain claims to be of a device that is active now.
+func (b *batch) allLive(ctx context.Context, chain []groupInput) (bool, error) {
+	for _, in := range chain {
+		if err := b.load(ctx, in.claim.Actor); err != nil {
+			return false, err
+		}
+		if l := b.logs[in.claim.Actor]; l == nil || l.Standing(in.claim.Cert) != nil {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
 // invites reports whether a device speaks for the user who brought this one into the group, or for this user. Where this user
-// founded the group, or whoever brought him in is gone, every member does.
+// founded the group, or whoever brought him in is gone, every member does, as long as all entries are of devices that are active.
 func (b *batch) invites(adder string, from *device.Record) bool {
 	if l := b.logs[from.User()]; l == nil || l.Standing(from.Cert()) != nil {
 		return false

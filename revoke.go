@@ -29,7 +29,8 @@ type Rotation struct {
 // send is beyond this: their next message has a new key as soon as they see the log.
 func (r *Revocation) Done() bool { return r != nil && r.Listed && len(r.Waiting) == 0 }
 
-// Revoke ends a device of this user; it may be this one. Call it until Done: the first call signs the log entry, which goes
+// Revoke ends a device of this user; it may be this one, which then is never Done, because it cannot give a conversation a new
+// key any more: other devices do. Call it until Done: the first call signs the log entry, which goes
 // the way of Admit's, and once Receive has brought the own log with it a further call gives a new session to every
 // conversation that the device has part in. Where that fails, Rotation.Why says why, and the next call tries again. The
 // decision is kept: an entry that waits behind another one of this device, or that loses its place to one of another device,

@@ -182,6 +182,9 @@ func (k *Keys) propose(l *Log, f entryFields, signer *cose.Signer, now time.Time
 // CheckRecovery tells whether r is the recovery key in force, with which Recover would sign now: another one is
 // fault.WrongSecret, a log without one fault.Misuse. Nothing is signed.
 func (l *Log) CheckRecovery(r *recovery.Key) error {
+	if l == nil {
+		return fmt.Errorf("device: no log: %w", fault.Misuse)
+	}
 	signer, err := l.recoverySigning(r)
 	if err == nil {
 		signer.Destroy()

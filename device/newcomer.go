@@ -30,6 +30,9 @@ func (l *Log) CheckNew(r *Record) error {
 // A device-key of another record, or one that names another place, is fault.UntrustedSigner; the other errors are those of
 // AcceptKey.
 func (r *Record) VerifyKey(deviceKey []byte, at Pin) (*MessagingKey, error) {
+	if r == nil || r.verifier == nil {
+		return nil, fmt.Errorf("device: no record: %w", fault.Misuse)
+	}
 	m, s, err := readMessagingKey(deviceKey)
 	if err != nil {
 		return nil, err

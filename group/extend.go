@@ -25,24 +25,6 @@ func Verify(id device.Hash, entries [][]byte, logs Logs) (*State, error) {
 	return d.finish()
 }
 
-// Join is Verify and Hear for a user who comes back into a group after all his devices are gone: entries lead to the one that a
-// member's statement names. That counts here like an entry on top, because it may be the only word that is left: who founded the
-// group is vouched for by nobody but those whom he brought in himself.
-func Join(id device.Hash, entries [][]byte, user string, cert device.CertID, entry device.Hash, logs Logs) (*State, error) {
-	s, err := Verify(id, entries, logs)
-	if err != nil {
-		return nil, err
-	}
-	m, err := s.statement(user, cert, entry, logs)
-	if err != nil || m == nil {
-		return s, err
-	}
-	d := s.draft(logs)
-	d.scratch = true
-	d.hear(*m)
-	return d.finish()
-}
-
 // Extend takes entries of the same group as somebody serves them now, in any order in which each follows the one before it.
 // Entries that are known cost a hash. All of them are taken or none.
 //

@@ -28,20 +28,6 @@ type mark struct {
 // is not known is fault.TooFarAhead, a user who is no member there or a device that is not his fault.UntrustedSigner; a log
 // that is missing is a LogError. The statement of a device that was revoked changes nothing.
 func (s *State) Hear(user string, cert device.CertID, entry device.Hash, logs Logs) (*State, error) {
-	m, err := s.statement(user, cert, entry, logs)
-	if err != nil {
-		return nil, err
-	}
-	if m == nil || s.covered(*m) {
-		return s, nil
-	}
-	d := s.draft(logs)
-	d.hear(*m)
-	return d.finish()
-}
-
-// statement checks who signed a statement; nil is one of a device that was revoked.
-func (s *State) statement(user string, cert device.CertID, entry device.Hash, logs Logs) (*mark, error) {
 	n := s.lookup(entry)
 	if n == nil {
 		return nil, fmt.Errorf("group: statement names an entry that is not known: %w", fault.TooFarAhead)
@@ -58,10 +44,12 @@ func (s *State) statement(user string, cert device.CertID, entry device.Hash, lo
 	if _, known := log.Known(cert); !known || log.User() != user {
 		return nil, fmt.Errorf("group: statement of an unknown device: %w", fault.UntrustedSigner)
 	}
-	if log.Standing(cert) != nil {
-		return nil, nil
+	if log.Standing(cert) != nil || s.covered(mark{by, n}) {
+		return s, nil
 	}
-	return &mark{by, n}, nil
+	d := s.draft(logs)
+	d.hear(mark{by, n})
+	return d.finish()
 }
 
 // covered reports whether a statement says nothing new: the device has named this entry or one above it.

@@ -46,7 +46,7 @@ type court struct {
 	carried  vouch
 
 	// liveAbove is for a chain that is verified from scratch, where no state counted before that could say who is to be
-	// believed: an active device of whoever was a member by then has signed an entry on top, or a statement.
+	// believed: an active device of whoever was a member by then has signed an entry on top.
 	liveAbove map[*node]bool
 }
 
@@ -70,9 +70,6 @@ func newCourt(d *draft) *court {
 	}
 	slices.Sort(c.forks)
 	if d.scratch {
-		for _, m := range d.heard {
-			c.liveAbove[m.at] = c.liveAbove[m.at] || d.lives(m.signer)
-		}
 		for _, n := range slices.Backward(d.side) {
 			if c.liveAbove[n] || c.lives(n.signer) {
 				c.liveAbove[n.parent] = true

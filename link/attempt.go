@@ -48,6 +48,8 @@ func (a *attempt) over(now time.Time) bool {
 	return a.state == Aborted
 }
 
+var errNoSeed = fmt.Errorf("link: no randomness given: %w", fault.Misuse)
+
 var errOver = fmt.Errorf("link: the attempt is over: %w", fault.Expired)
 
 // stateAt is State of both sides.

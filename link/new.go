@@ -49,6 +49,9 @@ func Scan(qr []byte, now time.Time) (*New, error) {
 // ScanFrom is Scan with given randomness, for test vectors. Nobody outside sotto has any to give. The seed belongs to the
 // attempt, which wipes it.
 func ScanFrom(seed *linking.NewSeed, qr []byte, now time.Time) (*New, error) {
+	if seed == nil {
+		return nil, errNoSeed
+	}
 	defer seed.Key.Destroy()
 	defer seed.Scalar.Destroy() // belongs to a code
 	q, err := linking.ParseQR(qr)
@@ -82,6 +85,9 @@ func Enter(code string, now time.Time) (*New, error) {
 // EnterFrom is Enter with given randomness, for test vectors. Nobody outside sotto has any to give. The seed belongs to the
 // attempt, which wipes it.
 func EnterFrom(seed *linking.NewSeed, code string, now time.Time) (*New, error) {
+	if seed == nil {
+		return nil, errNoSeed
+	}
 	seed.Key.Destroy() // belongs to a QR code
 	nameplate, prs, err := linking.ParseCodeText(code)
 	if err != nil {

@@ -55,6 +55,9 @@ func Offer(me *device.Record, c Choice, now time.Time) (*Old, error) {
 // OfferFrom is Offer with given randomness, for test vectors. Nobody outside sotto has any to give. The seed belongs to the
 // attempt, which wipes it.
 func OfferFrom(seed *linking.OldSeed, me *device.Record, c Choice, now time.Time) (*Old, error) {
+	if seed == nil {
+		return nil, errNoSeed
+	}
 	defer seed.Wipe()
 	o, err := newOld(seed, me, c, now)
 	if err != nil {
@@ -81,6 +84,9 @@ func OfferCode(nameplate string, me *device.Record, c Choice, now time.Time) (*O
 // OfferCodeFrom is OfferCode with given randomness, for test vectors. Nobody outside sotto has any to give. The seed belongs
 // to the attempt, which wipes it.
 func OfferCodeFrom(seed *linking.OldSeed, nameplate string, me *device.Record, c Choice, now time.Time) (*Old, error) {
+	if seed == nil {
+		return nil, errNoSeed
+	}
 	defer seed.Wipe()
 	if !linking.ValidNameplate(nameplate) {
 		return nil, fmt.Errorf("link: nameplate of %d bytes is not 4 to 8 digits: %w", len(nameplate), fault.Malformed)
