@@ -57,6 +57,7 @@ type batch struct {
 	groups   map[device.Hash]*groupWork
 	sorted   map[*input]bool // entries of groups that are among the work on a group
 	keys     *device.Keys
+	former   *device.Keys // of this device before it recovered, nil for none
 	sessions map[session.Prefix][]*session.Session
 	accepted []*session.Session // by this batch
 	grown    []*input           // log entries, in the order in which they follow each other
@@ -132,7 +133,7 @@ func (b *batch) apply(v *view) error {
 			}
 		}
 	}
-	if err := v.doDuties(); err != nil {
+	if err := v.doDuties(false); err != nil {
 		return err
 	}
 	if v.restored {
@@ -230,6 +231,7 @@ func (b *batch) drop() {
 	for _, s := range b.accepted {
 		s.Destroy()
 	}
+	b.former.Destroy()
 	for _, in := range b.inputs {
 		if m, opened := in.ready.(*receivedMessage); opened && m.opened.Content.Type == sharedSession {
 			clear(m.opened.Content.Body)

@@ -2,9 +2,11 @@ package sotto
 
 import (
 	"crypto/sha256"
+	"errors"
 	"time"
 
 	"github.com/sottokit/sotto/device"
+	"github.com/sottokit/sotto/fault"
 	"github.com/sottokit/sotto/internal/queue"
 	"github.com/sottokit/sotto/internal/wire"
 )
@@ -65,9 +67,21 @@ func (d *duty) ends(now time.Time) bool {
 	return d.Kind == dutyRevoke || d.Kind == dutyLink && (t < d.From || t >= d.Until)
 }
 
+// forgotten reports whether a link was over a day ago. Then the store may have been put back to its minutes, and the device may be in
+// use for long: people decide.
+func (d *duty) forgotten(now time.Time) bool {
+	const day = uint64(24 * time.Hour / time.Second)
+	return d.Kind == dutyLink && uint64(max(0, now.Unix())) >= d.Until+day
+}
+
 // doDuties signs the revocation of a device whose time has come. One entry is signed at a time: the next one follows when that
-// has settled, and one that lost its place is signed again.
-func (v *view) doDuties() error {
+// has settled, and one that lost its place is signed again. asked says that a person is at it, or that the own log has just come:
+// by itself nothing is signed before the server has shown what it has, because a store that was put back would sign twice for
+// one place of the log.
+func (v *view) doDuties(asked bool) error {
+	if !asked && !v.seen && !v.Account.seen.Load() {
+		return nil
+	}
 	me, err := v.users.User(v.tx, v.Account.user)
 	if err != nil || me == nil {
 		return err
@@ -82,6 +96,13 @@ func (v *view) doDuties() error {
 			return err
 		}
 		if !d.ends(v.now()) {
+			continue
+		}
+		if d.forgotten(v.now()) {
+			v.notices = append(v.notices, Event{Kind: KindDeviceAdded, User: v.Account.user, Device: d.Device, Why: fault.Expired})
+			if err := errors.Join(duties.Drop(v.tx, dutyID(d.Device)), v.keepNotices()); err != nil {
+				return err
+			}
 			continue
 		}
 		if err := v.endDevice(me.Log, me.Forked, d); err != nil {

@@ -32,7 +32,7 @@ const (
 	KindGroupEnded    Kind = "group-ended"    // its last manager has left, or its owner signed on two branches
 	KindUnknown       Kind = "unknown"        // nothing that is known here
 	KindIdentity      Kind = "identity"       // something happened to a contact's identity (Happened); Why tells what sealing to the contact fails with, 0 when it goes on
-	KindDeviceAdded   Kind = "device-added"   // the user of a contact, or the own one, has another device
+	KindDeviceAdded   Kind = "device-added"   // the user of a contact, or the own one, has another device. Of the own one with Why fault.Expired it is one whose link was never finished: revoke it, unless it is in use
 	KindDeviceRevoked Kind = "device-revoked" // or one less; it may be this one
 	KindDropped       Kind = "dropped"        // a message or envelope that was held (ID) made room for newer ones and must come again; or a message (Message) was for an identity that is gone
 	KindOvertaken     Kind = "overtaken"      // what this device signed for its log, or for a group (Conversation), lost its place: do it again if it is still wanted

@@ -55,6 +55,8 @@ func (v *view) ownKey(l *device.Log, deviceKey []byte) error {
 	if err != nil {
 		return err
 	}
+	v.seen = true
+	v.tx.AfterCommit(func() { v.Account.seen.Store(true) })
 	return v.recognizeKey(l, m)
 }
 

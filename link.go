@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/sottokit/sotto/device"
 	"github.com/sottokit/sotto/fault"
 	"github.com/sottokit/sotto/internal/directory"
 	"github.com/sottokit/sotto/link"
@@ -28,8 +29,11 @@ func Link(
 		return nil, err
 	}
 	keys, l := n.Keys(), n.Log()
-	if keys == nil || l == nil {
+	if keys == nil || l == nil || n.State(all.Now()) == link.Aborted {
 		return nil, fmt.Errorf("sotto: the attempt to link has not come to a device that is in the log: %w", fault.Misuse)
+	}
+	if all.RequireHybrid && keys.Record().Suite() != device.Hybrid {
+		return nil, fmt.Errorf("sotto: this device cannot do suite 2, see New.Join: %w", fault.Misuse)
 	}
 	g, err := directory.Grow(l.User(), nil, 0, log)
 	if err != nil {

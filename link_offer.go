@@ -192,6 +192,11 @@ func (o *LinkOffer) sign(ctx context.Context) error {
 			return errForked
 		case me.Log.Pin() != o.pin:
 			return fmt.Errorf("sotto: the own log has grown since the digits were typed: %w", fault.StoreConflict)
+		case v.hybrid && r.Suite() != device.Hybrid:
+			return fmt.Errorf("sotto: the new device cannot do suite 2: %w", fault.UnsupportedVersion)
+		}
+		if err := v.checkID(r.ID()); err != nil {
+			return err
 		}
 		err = v.changeKeys(func(k *device.Keys) (err error) {
 			entry, err = me.Log.Add(k, r, v.now())
@@ -212,6 +217,16 @@ func (o *LinkOffer) sign(ctx context.Context) error {
 	}
 	o.entry = entry
 	return nil
+}
+
+// checkID refuses a device ID that a contact's device has: a server may not take the entry, and would hold up all that follow.
+func (v *view) checkID(id device.ID) error {
+	return v.users.Each(v.tx, func(u *directory.User) error {
+		if r, _ := u.Log.Device(id); r != nil {
+			return fmt.Errorf("sotto: the new device has an ID that is taken: %w", fault.Malformed)
+		}
+		return nil
+	})
 }
 
 // Admitted says that the server has the log entry, and Receive of the account has brought it: see link.Old.Admitted, of which nonce and
@@ -306,17 +321,22 @@ func (o *LinkOffer) Cancel(ctx context.Context) error {
 	return o.undo(ctx)
 }
 
-// undo revokes a device that was signed for and did not come to be.
+// undo revokes a device that was signed for and did not come to be. It goes by what is stored: a commit may have become durable
+// although it reported a failure.
 func (o *LinkOffer) undo(ctx context.Context) error {
-	if o.entry == nil || o.finished {
+	r, _ := o.old.Candidate()
+	if r == nil || o.finished {
 		return nil
 	}
-	r, _ := o.old.Candidate()
-	h := device.Hash(sha256.Sum256(o.entry))
 	return o.account.update(ctx, func(v *view) error {
-		if err := v.putDuty(&duty{Device: r.ID(), Kind: dutyRevoke, Entry: &h}); err != nil {
+		d, err := v.dutyFor(r.ID())
+		if err != nil || d == nil {
 			return err
 		}
-		return v.doDuties()
+		d.Kind = dutyRevoke
+		if err := v.putDuty(d); err != nil {
+			return err
+		}
+		return v.doDuties(true)
 	})
 }

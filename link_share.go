@@ -147,5 +147,5 @@ func (v *view) takeContact(in *input, o *session.Opened) error {
 		return err
 	}
 	in.event.Needs = []Need{{LogOf: told.User}}
-	return directory.Tell(v.tx, told)
+	return directory.Tell(v.tx, o.Place.Sender, told)
 }

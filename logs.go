@@ -121,7 +121,10 @@ func (v *view) keepStep(l *device.Log) ([]Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	return events, v.doDuties()
+	if err := v.fallBack(l); err != nil {
+		return nil, err
+	}
+	return events, v.doDuties(true)
 }
 
 // overtaken reports whether an entry that this device signed lost its place in the log to another one.

@@ -170,6 +170,9 @@ func (a *Account) deliver(ctx context.Context, p Parcel, has func(device.ID) boo
 			if err != nil {
 				return err
 			}
+			if stored.Session != nil && *stored.Session == (session.ID{}) {
+				return nil // it is to be sealed again: those bytes do not count
+			}
 			to := stored.to()
 			left := slices.DeleteFunc(slices.Clone(to), has)
 			if to != nil && len(left) == len(to) {

@@ -204,6 +204,10 @@ func (b *batch) start(ctx context.Context) error {
 		if b.keys, err = v.keys(); err != nil {
 			return err
 		}
+		b.former.Destroy()
+		if b.former, err = v.former(); err != nil {
+			return err
+		}
 		if b.version, err = directory.Version(v.tx); err != nil {
 			return err
 		}

@@ -21,10 +21,17 @@ func (b *batch) prepareEnvelopes(ctx context.Context) error {
 			o.Destroy()
 		}
 	}()
+	own := make([]device.CertID, len(inputs)) // to whom each is
 	b.use.RLock()
 	parallel(len(inputs), func(i int) {
 		var err error
-		if offers[i], err = session.OpenEnvelope(b.keys, inputs[i].data); err != nil {
+		own[i] = b.keys.Record().Cert()
+		offers[i], err = session.OpenEnvelope(b.keys, inputs[i].data)
+		if errors.Is(err, fault.NotForThisDevice) && b.former != nil {
+			own[i] = b.former.Record().Cert()
+			offers[i], err = session.OpenEnvelope(b.former, inputs[i].data)
+		}
+		if err != nil {
 			inputs[i].refuse(err)
 		}
 	})
@@ -48,8 +55,7 @@ func (b *batch) prepareEnvelopes(ctx context.Context) error {
 			return
 		}
 		var err error
-		cert := b.keys.Record().Cert()
-		if sessions[i], err = offers[i].Verify(cert, places[i], b.now(), b.headLogs[offers[i].ID()]); err != nil {
+		if sessions[i], err = offers[i].Verify(own[i], places[i], b.now(), b.headLogs[offers[i].ID()]); err != nil {
 			inputs[i].refuse(err)
 		}
 	})

@@ -2,6 +2,7 @@ package sotto
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/sottokit/sotto/device"
 	"github.com/sottokit/sotto/fault"
@@ -22,6 +23,9 @@ import (
 // entry came first (KindOvertaken) Account.Recover signs again. Contacts see that the user has recovered: who had compared
 // numbers is asked to do so again. Contacts and history are not in the log: trust contacts anew, restore from a backup.
 //
+// Anybody can found a log that names this recovery key, which is public in the real one: where the user's identity is known,
+// because it was printed with the key (Contact.Root), give it as Options.Root.
+//
 // Another key than the one in force is fault.WrongSecret, a log without a recovery key fault.Misuse; the other errors are those
 // of Create and of device.Verify.
 func Recover(
@@ -35,15 +39,22 @@ func Recover(
 	if err != nil {
 		return nil, err
 	}
+	root := g.Log.Pin().Root
+	if all.Root != nil && *all.Root != root {
+		return nil, fmt.Errorf("sotto: log of another identity than the user's: %w", fault.IdentityChanged)
+	}
 	if err := g.Log.CheckRecovery(present); err != nil {
 		return nil, err
 	}
-	keys, err := device.Generate(user, all.suite(), all.Now())
+	suite := all.suite()
+	for _, r := range g.Log.Active() {
+		suite = max(suite, r.Suite()) // never less than there was
+	}
+	keys, err := device.Generate(user, suite, all.Now())
 	if err != nil {
 		return nil, err
 	}
 	defer keys.Destroy()
-	root := g.Log.Pin().Root
 	return create(ctx, b, keys, all, secrets, accountFields{User: user, Root: &root}, func(v *view) error {
 		if _, err := v.grow(g); err != nil {
 			return err
@@ -61,7 +72,9 @@ func Recover(
 // groups that wait are to be made again (KindOvertaken). next takes
 // the place of the recovery key, nil keeps it.
 //
-// The own log should be up to date. While a recovery is pending it is fault.Misuse; the other errors are those of the function.
+// The own log should be up to date: a recovery that loses its place to another entry leaves this device what it was
+// (KindOvertaken). What is on its way to the former device can be opened for two weeks. While a recovery is pending it is
+// fault.Misuse; the other errors are those of the function.
 func (a *Account) Recover(ctx context.Context, present, next *recovery.Key) error {
 	return a.update(ctx, func(v *view) error {
 		me, err := v.me()
@@ -88,6 +101,9 @@ func (a *Account) Recover(ctx context.Context, present, next *recovery.Key) erro
 		}
 		v.known.retire(fresh)
 		if err := sign(fresh); err != nil {
+			return err
+		}
+		if err := v.keepFormer(keys); err != nil {
 			return err
 		}
 		if err := v.putKeys(fresh); err != nil {
@@ -121,10 +137,19 @@ func (v *view) withdraw() error {
 
 // orphan lets every message that waits be sealed again, for the same reason.
 func (v *view) orphan() error {
+	return v.sealAnew(func(*parcelFields) (bool, error) { return true, nil })
+}
+
+// sealAnew takes waiting messages off the sessions that they were sealed for, so that they do not go out before Upkeep has sealed
+// them again.
+func (v *view) sealAnew(which func(p *parcelFields) (bool, error)) error {
 	var waiting []*parcelFields
 	err := v.each(messages, func(p *parcelFields) error {
-		waiting = append(waiting, p)
-		return nil
+		is, err := which(p)
+		if is {
+			waiting = append(waiting, p)
+		}
+		return err
 	})
 	for _, p := range waiting {
 		if err == nil {

@@ -214,7 +214,7 @@ func TestARecoveryInPlaceComesBeforeWhatWasPending(t *testing.T) {
 			bob.Sync()
 			other := must(device.Generate("alice", device.Classical, start))
 			ok(t, alice.Admit(background, other.Record().Bytes()))
-			before := pending(t, alice, sotto.ParcelLog)[0].Data
+			before, id := pending(t, alice, sotto.ParcelLog)[0].Data, alice.Device()
 			ok(t, alice.Recover(background, key, nil))
 			entry := pending(t, alice, sotto.ParcelLog)[0].Data
 			if bytes.Equal(before, entry) {
@@ -225,10 +225,13 @@ func TestARecoveryInPlaceComesBeforeWhatWasPending(t *testing.T) {
 					t.Error("nobody tells that it lost its place")
 				}
 				receive(t, bob, before)
-				id := alice.Device()
-				ok(t, alice.Recover(background, key, nil))
 				if alice.Device() != id {
-					t.Error("another device")
+					t.Error("it is not what it was")
+				}
+				sealText(t, alice, "bob", "still alice's")
+				ok(t, alice.Recover(background, key, nil))
+				if alice.Device() == id {
+					t.Error("the same device")
 				}
 				entry = pending(t, alice, sotto.ParcelLog)[0].Data
 			}

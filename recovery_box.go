@@ -76,6 +76,20 @@ func (a *Account) inForce(ctx context.Context, r *recovery.Key) error {
 	})
 }
 
+// RecoverySlots tells what opens a recovery box of that user's, and what it costs to try: who got the box from elsewhere looks
+// before OpenRecovery spends the memory. The errors are those of OpenRecovery.
+func RecoverySlots(user string, box []byte) ([]lockbox.Slot, error) {
+	inner, _, err := readBox(box)
+	if err != nil {
+		return nil, err
+	}
+	slots, err := lockbox.Parse(inner, boxOwner(user))
+	if err != nil {
+		return nil, err
+	}
+	return slots.Slots(), nil
+}
+
 // OpenRecovery returns the recovery key out of a recovery box of that user's, for Recover. A secret that does not open it is
 // fault.WrongSecret, a box that is damaged or of another user fault.Damaged, one that is none fault.Malformed.
 func OpenRecovery(ctx context.Context, user string, box []byte, s *lockbox.Secret) (*recovery.Key, error) {

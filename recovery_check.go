@@ -29,6 +29,8 @@ func (t Tried) Works() bool { return t.Done && t.Why == 0 }
 
 // RecoveryReport tells whether a user would get back in today, and with what.
 type RecoveryReport struct {
+	Active  bool           // this device is active in the own log; else Store leads in nowhere (fault.RevokedDevice)
+	Forked  bool           // the own log has forked: a recovery decides that
 	Devices []device.ID    // other devices of the user that are active: each can link a new one
 	HasKey  bool           // the own log has a recovery key
 	Pending bool           // an entry of this device waits for the server: a new recovery key may not be in force yet
@@ -58,6 +60,7 @@ func (a *Account) RecoveryCheck(ctx context.Context, have Have) (*RecoveryReport
 			return err
 		}
 		l, r.HasKey, r.Pending, r.Devices = me.Log, me.Log.HasRecovery(), keys.Pending() != nil, nil
+		r.Active, r.Forked = l.Standing(keys.Record().Cert()) == nil, me.Forked
 		for _, record := range l.Active() {
 			if !v.isOwn(record) {
 				r.Devices = append(r.Devices, record.ID())
@@ -94,6 +97,9 @@ func (a *Account) RecoveryCheck(ctx context.Context, have Have) (*RecoveryReport
 			return nil, err
 		}
 		*way.tried = Tried{Done: true, Why: fault.Of(err)}
+		if err == nil && way.tried == &r.Store && !r.Active {
+			way.tried.Why = fault.RevokedDevice
+		}
 	}
 	return r, nil
 }

@@ -71,7 +71,24 @@ func (a *Account) Revoke(ctx context.Context, id device.ID) (*Revocation, error)
 		}
 		r.Waiting = append(r.Waiting, left)
 	}
-	return r, nil
+	if !r.Listed {
+		return r, nil
+	}
+	if err := a.update(ctx, func(v *view) error { return v.sealAnewWithout(id) }); err != nil {
+		return nil, err
+	}
+	return r, a.sealAgain(ctx)
+}
+
+// sealAnewWithout lets messages that wait under a key which a device of this user has be sealed again.
+func (v *view) sealAnewWithout(id device.ID) error {
+	return v.sealAnew(func(p *parcelFields) (bool, error) {
+		s, err := v.session(*p.Session)
+		if fault.Of(err) == fault.UnknownSession {
+			return false, nil
+		}
+		return err == nil && v.isFor(s, id), err
+	})
 }
 
 // revoke makes it a duty to revoke a device, and reports whether that was done before.
@@ -96,7 +113,7 @@ func (v *view) revoke(id device.ID) (listed bool, err error) {
 	if err := v.putDuty(&duty{Device: id, Kind: dutyRevoke}); err != nil {
 		return false, err
 	}
-	return false, v.doDuties()
+	return false, v.doDuties(true)
 }
 
 // readable is a conversation of which a device has the newest key.

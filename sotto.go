@@ -57,12 +57,15 @@ type Options struct {
 	// suite 1 as those can read; a conversation is safe from a later quantum computer when all its devices have suite 2.
 	Hybrid bool
 
-	// RequireHybrid refuses to seal to anybody who has a device of suite 1.
+	// RequireHybrid refuses to seal to anybody who has a device of suite 1, and to link one. It stands for Hybrid, too.
 	RequireHybrid bool
 
 	// Recovery is the printed recovery key. Create puts it into the user's log; as a way to unlock it is given to Create as a
-	// lockbox.Secret, too.
+	// lockbox.Secret, too. Recover puts it in the place of the one that was used.
 	Recovery *recovery.Key
+
+	// Root is the user's identity, for Recover where it is known: a log of another root is fault.IdentityChanged.
+	Root *device.Hash
 }
 
 // complete returns the options with nothing left out.
@@ -77,6 +80,7 @@ func (o *Options) complete() (Options, error) {
 	if all.Policy == (session.Policy{}) {
 		all.Policy = session.DefaultPolicy()
 	}
+	all.Hybrid = all.Hybrid || all.RequireHybrid
 	return all, all.Policy.Check()
 }
 
@@ -108,6 +112,7 @@ type Account struct {
 	use    sync.RWMutex
 	known  known
 	locked atomic.Bool
+	seen   atomic.Bool // the server has shown this device's key since the account was opened: what it has of the log came with that
 }
 
 // MessageID names a message; the sender draws it. The same ID is the same message.

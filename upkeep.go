@@ -20,7 +20,10 @@ func (a *Account) Upkeep(ctx context.Context, drained bool) error {
 		if err := v.renewKeys(); err != nil {
 			return err
 		}
-		if err := v.doDuties(); err != nil {
+		if err := v.dropFormer(); err != nil {
+			return err
+		}
+		if err := v.doDuties(false); err != nil {
 			return err
 		}
 		over, err := session.Online(v.tx, drained, v.now())

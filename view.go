@@ -46,6 +46,7 @@ type view struct {
 	sum  [sha256.Size]byte
 
 	looks    bool    // nothing is written
+	seen     bool    // the server's copy of this device's key came
 	settled  bool    // what this device signed for its own log is in it
 	announce bool    // sessions are due in groups
 	joined   bool    // a group is known from now on

@@ -80,7 +80,7 @@ func (d *Directory) Apply(tx *store.Tx, g *Growth) (*Change, error) {
 		if err := note(tx, g.User); err != nil {
 			return nil, err
 		}
-		if u.Trust, c.Event, c.Notice, err = first(tx, g.Log); err != nil {
+		if u.Trust, c.Event, c.Notice, err = d.first(tx, g.Log); err != nil {
 			return nil, err
 		}
 	} else {

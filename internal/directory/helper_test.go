@@ -85,6 +85,7 @@ type home struct {
 	*directory.Directory
 	backend store.Backend
 	db      *store.DB
+	own     *person // who tells of others; nil before
 }
 
 func newHome(t testing.TB) *home {

@@ -11,7 +11,7 @@ import (
 	"github.com/sottokit/sotto/trust"
 )
 
-// roomTold is [user]: Told, of somebody who is not pinned yet.
+// roomTold is [user]: the CertID of the device that said so, and Told, of somebody who is not pinned yet.
 const roomTold = "user/told"
 
 // Told is what another device of the own user says of a contact: the log as it is pinned there, and the mark.
@@ -52,29 +52,50 @@ func ParseTold(b []byte) (*Told, error) {
 	return t, nil
 }
 
-// Tell keeps what is told of somebody who is not pinned, until the log is. The newest word counts.
-func Tell(tx *store.Tx, t *Told) error {
+// Tell keeps what a device told of somebody who is not pinned, until the log is. The newest word counts.
+func Tell(tx *store.Tx, by device.CertID, t *Told) error {
 	b, err := t.Marshal()
 	if err != nil {
 		return err
 	}
-	tx.Put(toldName(t.User), b)
+	tx.Put(toldName(t.User), append(by[:], b...))
 	return nil
+}
+
+// told returns what was told of a user, nil for nothing: a device that was revoked since has no word any more.
+func (d *Directory) told(tx *store.Tx, user string) (*Told, error) {
+	b, found, err := tx.Get(toldName(user))
+	if err != nil || !found {
+		return nil, err
+	}
+	tx.Delete(toldName(user))
+	if len(b) < len(device.CertID{}) {
+		return nil, fmt.Errorf("directory: stored word on a contact: %w", fault.Damaged)
+	}
+	by := device.CertID(b[:len(device.CertID{})])
+	name, err := Owner(tx, by)
+	if err != nil {
+		return nil, err
+	}
+	teller, err := d.User(tx, name)
+	if err != nil || teller == nil || teller.Log.Standing(by) != nil {
+		return nil, err
+	}
+	t, err := ParseTold(b[len(by):])
+	if err != nil {
+		return nil, fmt.Errorf("directory: stored word on a contact: %w (%v)", fault.Damaged, err)
+	}
+	return t, nil
 }
 
 // first is the state of a log that is pinned now, and what is to be said of it. A log that an own device has told of is trusted
 // as far as there; if it is not the same one nothing is sealed to the user until people have decided.
-func first(tx *store.Tx, l *device.Log) (s trust.State, e trust.Event, n trust.Notice, err error) {
+func (d *Directory) first(tx *store.Tx, l *device.Log) (s trust.State, e trust.Event, n trust.Notice, err error) {
 	s = trust.First(l)
-	b, found, err := tx.Get(toldName(l.User()))
-	if err != nil || !found {
+	t, err := d.told(tx, l.User())
+	if err != nil || t == nil {
 		return s, 0, trust.None, err
 	}
-	t, err := ParseTold(b)
-	if err != nil {
-		return s, 0, trust.None, fmt.Errorf("directory: stored: %w (%v)", fault.Damaged, err)
-	}
-	tx.Delete(toldName(l.User()))
 	s.Mark, s.Cause = trust.Mark(t.Mark), trust.Event(t.Cause)
 	switch e = since(l, device.Pin{Root: t.Root, Seq: t.Seq, Head: t.Head}); {
 	case e != trust.Grown:

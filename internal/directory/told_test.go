@@ -19,10 +19,48 @@ func (h *home) tellOf(name string) []byte {
 	return must(directory.TellOf(h.user(name)).Marshal())
 }
 
-// tell lets a home keep what another one says.
+// tell lets a home keep what a device of the own user says.
 func (h *home) tell(b []byte) {
 	h.Helper()
-	h.do(func(tx *store.Tx) error { return directory.Tell(tx, must(directory.ParseTold(b))) })
+	if h.own == nil {
+		h.own = newPerson("own", nil)
+		h.grow("own", 0, h.own.entries...)
+	}
+	h.tellBy(h.own, b)
+}
+
+func (h *home) tellBy(by *person, b []byte) {
+	h.Helper()
+	h.do(func(tx *store.Tx) error {
+		return directory.Tell(tx, by.keys.Record().Cert(), must(directory.ParseTold(b)))
+	})
+}
+
+// A device that was revoked has no word any more, whatever it said before: a thief may have held it.
+func TestWhatARevokedDeviceToldDoesNotCount(t *testing.T) {
+	for _, revoked := range []bool{false, true} {
+		there, here := newHome(t), newHome(t)
+		bob := newPerson("bob", nil)
+		there.grow("bob", 0, bob.entries...)
+		there.match(bob)
+		own := newPerson("own", nil)
+		tablet := own.add()
+		here.grow("own", 0, own.entries...)
+		teller := &person{keys: tablet}
+		here.tellBy(teller, there.tellOf("bob"))
+		if revoked {
+			own.revoke(tablet)
+			here.grow("own", 0, own.entries...)
+		}
+		here.grow("bob", 0, bob.entries...)
+		want := trust.Verified
+		if revoked {
+			want = trust.Unverified
+		}
+		if u := here.user("bob"); u.Trust.Mark != want {
+			t.Errorf("revoked %t: bob is %v", revoked, u.Trust.Mark)
+		}
+	}
 }
 
 func (h *home) match(p *person) {

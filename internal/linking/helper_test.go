@@ -79,6 +79,8 @@ func broken(t testing.TB, good []byte, nullable ...byte) map[string][]byte {
 		"trailing byte":     append(bytes.Clone(good), 0),
 		"a tag":             append([]byte{0xc1}, good...),
 		"indefinite map":    append(append([]byte{0xbf}, good[1:]...), 0xff),
+		"head of one more":  append([]byte{good[0] + 1}, good[1:]...),
+		"head of one less":  append([]byte{good[0] - 1}, good[1:]...),
 		"long head":         append([]byte{0xb8, byte(len(pairs))}, good[1:]...),
 		"in a byte string":  wire.AppendBytes(nil, good),
 		"unknown key":       mapOf(append(append([]pair{}, pairs...), pair{[]byte{0x17}, []byte{0}})...),
