@@ -26,11 +26,10 @@ const (
 
 // duty is one of them as it is stored.
 type duty struct {
-	Device device.ID    `cbor:"1,keyasint"`
-	Kind   dutyKind     `cbor:"2,keyasint"`
-	From   uint64       `cbor:"3,keyasint"` // of a link: its time, in Unix seconds
-	Until  uint64       `cbor:"4,keyasint"`
-	Entry  *device.Hash `cbor:"5,keyasint"` // of a link: what admits the device, or null
+	Device device.ID `cbor:"1,keyasint"`
+	Kind   dutyKind  `cbor:"2,keyasint"`
+	From   uint64    `cbor:"3,keyasint"` // of a link: its time, in Unix seconds
+	Until  uint64    `cbor:"4,keyasint"`
 }
 
 const maxDuty = 256

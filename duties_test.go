@@ -302,12 +302,11 @@ func putDuty(t *testing.T, b store.Backend, s *lockbox.Secret, id device.ID, kin
 	t.Helper()
 	rewrite(t, b, s, func(tx *store.Tx) error {
 		_, err := queue.Queue{Room: "device/duty"}.Put(tx, sum(id[:]), must(wire.Marshal(struct {
-			Device device.ID    `cbor:"1,keyasint"`
-			Kind   uint64       `cbor:"2,keyasint"`
-			From   uint64       `cbor:"3,keyasint"`
-			Until  uint64       `cbor:"4,keyasint"`
-			Entry  *device.Hash `cbor:"5,keyasint"`
-		}{id, kind, uint64(from.Unix()), uint64(until.Unix()), nil})))
+			Device device.ID `cbor:"1,keyasint"`
+			Kind   uint64    `cbor:"2,keyasint"`
+			From   uint64    `cbor:"3,keyasint"`
+			Until  uint64    `cbor:"4,keyasint"`
+		}{id, kind, uint64(from.Unix()), uint64(until.Unix())})))
 		return err
 	})
 }

@@ -3,7 +3,6 @@ package sotto
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -21,8 +20,8 @@ import (
 // LinkOffer adds a device to this account: link.Old together with the account that it is for, so that each step does what it
 // asks of the account, too. It is safe for concurrent use; the zero value and nil are attempts that were aborted.
 //
-// It lives in memory only. A device that was signed for and did not come to be, because the attempt was cancelled, took too long, or the
-// app ended in the middle, is revoked: at once, or as soon as the account is in use again.
+// It lives in memory only. A device that was signed for and did not come to be is revoked: at once by Cancel, otherwise by Receive or
+// Upkeep when link.Life is over, also when the app had ended in the middle. They wait until the server has shown this device's key.
 type LinkOffer struct {
 	_ [0]func()
 	redacted
@@ -143,7 +142,8 @@ func (o *LinkOffer) Receive(ctx context.Context, message []byte) (send []byte, e
 	return send, err
 }
 
-// Confirm takes the six digits that the person read on the new device: see link.Old.Confirm. The own log should be up to date:
+// Confirm takes the six digits that the person read on the new device: see link.Old.Confirm. What is no six digits is fault.Misuse
+// and uses nothing up. The own log should be up to date:
 // the new device goes on only if the server has the same.
 func (o *LinkOffer) Confirm(ctx context.Context, digits string) (send []byte, err error) {
 	if o == nil || o.account == nil {
@@ -154,9 +154,14 @@ func (o *LinkOffer) Confirm(ctx context.Context, digits string) (send []byte, er
 	var l *device.Log
 	err = o.account.view(ctx, func(v *view) error {
 		me, err := v.me()
-		if err == nil {
-			l = me.Log
+		if err != nil {
+			return err
 		}
+		keys, err := v.keys()
+		if err == nil && keys.Pending() != nil && o.State() == link.Asking {
+			err = errPending // before the one try is used up
+		}
+		l = me.Log
 		return err
 	})
 	if err != nil {
@@ -205,9 +210,8 @@ func (o *LinkOffer) sign(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		h := device.Hash(sha256.Sum256(entry))
 		from := uint64(max(0, o.began.Unix()))
-		return v.putDuty(&duty{Device: r.ID(), Kind: dutyLink, From: from, Until: from + uint64(link.Life/time.Second), Entry: &h})
+		return v.putDuty(&duty{Device: r.ID(), Kind: dutyLink, From: from, Until: from + uint64(link.Life/time.Second)})
 	})
 	if err != nil {
 		if !errors.Is(err, fault.StoreFailed) && !errors.Is(err, fault.Canceled) {

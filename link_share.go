@@ -1,6 +1,7 @@
 package sotto
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 
@@ -131,7 +132,8 @@ func (v *view) statementsFor(r *device.Record) (all [][]byte, err error) {
 	return all, groups.Each(v.tx, add)
 }
 
-// takeContact keeps whom another own device has as a contact, until Trust pins the log.
+// takeContact keeps whom another own device has as a contact, until Trust pins the log. Somebody who is pinned already is held
+// against it.
 func (v *view) takeContact(in *input, o *session.Opened) error {
 	in.event.Kind, in.event.Body, in.event.Type = KindContact, nil, ""
 	if o.From.User() != v.Account.user {
@@ -143,9 +145,35 @@ func (v *view) takeContact(in *input, o *session.Opened) error {
 	}
 	in.event.User = told.User
 	u, err := v.users.User(v.tx, told.User)
-	if err != nil || u != nil || told.User == v.Account.user { // what is pinned here stands
+	if err != nil || told.User == v.Account.user {
 		return err
 	}
-	in.event.Needs = []Need{{LogOf: told.User}}
-	return directory.Tell(v.tx, o.Place.Sender, told)
+	if u == nil {
+		in.event.Needs = []Need{{LogOf: told.User}}
+		return directory.Tell(v.tx, o.Place.Sender, told)
+	}
+	by, err := v.admitter()
+	if err != nil {
+		return err
+	}
+	c, err := v.users.Hear(v.tx, u, told, by == o.Place.Sender)
+	v.notices = append(v.notices, identityNotices(u.Name, c)...)
+	return err
+}
+
+// admitter is the device that brought this one into the log: what it says of contacts is what the person chose when this one was
+// linked. It is zero for the first device and one that recovered.
+func (v *view) admitter() (device.CertID, error) {
+	keys, err := v.keys()
+	if err != nil {
+		return device.CertID{}, err
+	}
+	entries, err := directory.Entries(v.tx, v.Account.user)
+	own := keys.Record().Bytes()
+	for _, entry := range entries {
+		if by, record, _, err := device.AddClaim(entry); err == nil && bytes.Equal(record, own) {
+			return by, nil
+		}
+	}
+	return device.CertID{}, err
 }

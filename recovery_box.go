@@ -91,7 +91,8 @@ func RecoverySlots(user string, box []byte) ([]lockbox.Slot, error) {
 }
 
 // OpenRecovery returns the recovery key out of a recovery box of that user's, for Recover. A secret that does not open it is
-// fault.WrongSecret, a box that is damaged or of another user fault.Damaged, one that is none fault.Malformed.
+// fault.WrongSecret; a box that was cut or altered is fault.Damaged or fault.Malformed, as the place has it, one of another user
+// fault.Damaged. Whether the key is the one in force, Recover tells.
 func OpenRecovery(ctx context.Context, user string, box []byte, s *lockbox.Secret) (*recovery.Key, error) {
 	inner, sealed, err := readBox(box)
 	if err != nil {

@@ -3,6 +3,7 @@ package sotto
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/sottokit/sotto/device"
 	"github.com/sottokit/sotto/fault"
@@ -46,7 +47,8 @@ func (r *RecoveryReport) WithNothingLeft() bool { return r != nil && (r.Key.Work
 
 // RecoveryCheck is a drill. It tells, without changing anything, whether what the user has in hand leads back into the account
 // as it is today. A way that does not work is no error, its Tried says why: fault.WrongSecret for another recovery key than the one in
-// force or a wrong password, fault.Damaged for a box that is, fault.Misuse for a log without a recovery key.
+// force or a wrong password, fault.Rollback for a box with a former recovery key, fault.Damaged for one that is damaged, fault.Misuse for a
+// log without a recovery key, fault.RevokedDevice for the store of a device that is no longer one.
 func (a *Account) RecoveryCheck(ctx context.Context, have Have) (*RecoveryReport, error) {
 	r := &RecoveryReport{}
 	var l *device.Log
@@ -118,5 +120,9 @@ func (a *Account) tryBox(ctx context.Context, l *device.Log, have Have) error {
 		return err
 	}
 	defer key.Destroy()
-	return l.CheckRecovery(key)
+	err = l.CheckRecovery(key)
+	if errors.Is(err, fault.WrongSecret) {
+		err = fmt.Errorf("sotto: the recovery box has a former recovery key: %w", fault.Rollback)
+	}
+	return err
 }

@@ -40,7 +40,7 @@ func newDrill(t *testing.T, withKey bool) *drill {
 		wantKey:   map[string]fault.Code{"right": 0, "replaced": fault.WrongSecret, "wrong": fault.WrongSecret},
 		wantStore: map[string]fault.Code{"right": 0, "wrong": fault.WrongSecret},
 		wantBox: map[string]fault.Code{
-			"right": 0, "old key": fault.WrongSecret, "damaged": fault.Damaged, "other user": fault.Damaged, "garbage": fault.Malformed,
+			"right": 0, "old key": fault.Rollback, "damaged": fault.Damaged, "other user": fault.Damaged, "garbage": fault.Malformed,
 		},
 	}
 	settle := func() { must(alice.Receive(background, must(alice.Pending(background))[0].Data)) }

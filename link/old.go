@@ -61,6 +61,7 @@ func OfferFrom(seed *linking.OldSeed, me *device.Record, c Choice, now time.Time
 	defer seed.Wipe()
 	o, err := newOld(seed, me, c, now)
 	if err != nil {
+		seed.Destroy()
 		return nil, err
 	}
 	q := linking.QR{
@@ -89,10 +90,12 @@ func OfferCodeFrom(seed *linking.OldSeed, nameplate string, me *device.Record, c
 	}
 	defer seed.Wipe()
 	if !linking.ValidNameplate(nameplate) {
+		seed.Destroy()
 		return nil, fmt.Errorf("link: nameplate of %d bytes is not 4 to 8 digits: %w", len(nameplate), fault.Malformed)
 	}
 	o, err := newOld(seed, me, c, now)
 	if err != nil {
+		seed.Destroy()
 		return nil, err
 	}
 	o.ci, o.ad = linking.CI(nameplate), linking.OldAD(me.User(), me.Cert())

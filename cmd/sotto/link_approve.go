@@ -157,6 +157,9 @@ func showOffer(w io.Writer, o *link.Old, picture bool) error {
 func (a *approval) run(ctx context.Context) error {
 	toNew, toOld := linkBox(a.old.Rendezvous(), oldToNew), linkBox(a.old.Rendezvous(), newToOld)
 	confirm, err := a.receive(ctx, toOld)
+	if errors.Is(err, fault.UntrustedSigner) {
+		return errMistyped
+	}
 	if err != nil {
 		return err
 	}
@@ -202,6 +205,7 @@ It shows six digits. Type them only if you hold that device in your hands:
 whoever asks you for this code wants your messages.`
 
 var (
+	errMistyped    = errors.New("the code was mistyped, or somebody else answered: nothing was signed, and the link is over")
 	errRefused     = errors.New("no digits were typed: nothing was signed, and the link is over")
 	errWrongDigits = errors.New("these are not the digits of the new device: nothing was signed, and the link is over")
 )

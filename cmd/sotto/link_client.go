@@ -22,8 +22,9 @@ func newRelayClient(text string) (*relayClient, error) {
 	u, err := url.Parse(text)
 	if err == nil && u.Scheme == "http" && (u.Path == "" || u.Path == "/") && u.RawQuery == "" && u.User == nil {
 		if address, err := netip.ParseAddrPort(u.Host); err == nil && address.Addr().IsLoopback() {
-			// No proxy, and no other connections than these: they end with the client.
-			return &relayClient{"http://" + u.Host, &http.Client{Transport: &http.Transport{}}}, nil
+			// No proxy, no redirects, and no other connections than these: they end with the client.
+			stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+			return &relayClient{"http://" + u.Host, &http.Client{Transport: &http.Transport{}, CheckRedirect: stay}}, nil
 		}
 	}
 	return nil, fmt.Errorf("--relay takes the URL that link relay printed, http://127.0.0.1:8080 for example: %w", errUsage)

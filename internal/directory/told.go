@@ -88,6 +88,22 @@ func (d *Directory) told(tx *store.Tx, user string) (*Told, error) {
 	return t, nil
 }
 
+// Hear holds a user who is pinned against what another own device told. Another identity or branch than there is for people to
+// decide; a mark is only taken over (marks) by a log that was trusted at first sight and is the same one.
+func (d *Directory) Hear(tx *store.Tx, u *User, t *Told, marks bool) (*Change, error) {
+	switch e := since(u.Log, device.Pin{Root: t.Root, Seq: t.Seq, Head: t.Head}); {
+	case e == trust.Reset || e == trust.Forked:
+		return d.see(tx, u, e)
+	case e != trust.Grown || !marks || u.Trust.Mark != trust.Unverified || trust.Mark(t.Mark) != trust.Verified:
+		return nil, nil
+	}
+	var err error
+	if u.Trust, err = u.Trust.Match(u.Trust.Pin); err != nil {
+		return nil, err
+	}
+	return nil, put(tx, u)
+}
+
 // first is the state of a log that is pinned now, and what is to be said of it. A log that an own device has told of is trusted
 // as far as there; if it is not the same one nothing is sealed to the user until people have decided.
 func (d *Directory) first(tx *store.Tx, l *device.Log) (s trust.State, e trust.Event, n trust.Notice, err error) {

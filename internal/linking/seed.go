@@ -49,6 +49,13 @@ func (s *OldSeed) Wipe() {
 	s.Secret = ""
 }
 
+// Destroy wipes all of it, when there is no attempt.
+func (s *OldSeed) Destroy() {
+	s.Wipe()
+	s.Key.Destroy()
+	s.Scalar.Destroy()
+}
+
 // NewSeed is all that is random in the new device's side of an attempt, but the keys of the device itself.
 type NewSeed struct {
 	redacted
