@@ -153,10 +153,10 @@ func (v *view) takeContact(in *input, o *session.Opened) error {
 		return directory.Tell(v.tx, o.Place.Sender, told)
 	}
 	by, err := v.admitter()
-	if err != nil {
+	if err != nil || by != o.Place.Sender {
 		return err
 	}
-	c, err := v.users.Hear(v.tx, u, told, by == o.Place.Sender)
+	c, err := v.users.Hear(v.tx, u, told)
 	v.notices = append(v.notices, identityNotices(u.Name, c)...)
 	return err
 }

@@ -88,13 +88,16 @@ func (d *Directory) told(tx *store.Tx, user string) (*Told, error) {
 	return t, nil
 }
 
-// Hear holds a user who is pinned against what another own device told. Another identity or branch than there is for people to
-// decide; a mark is only taken over (marks) by a log that was trusted at first sight and is the same one.
-func (d *Directory) Hear(tx *store.Tx, u *User, t *Told, marks bool) (*Change, error) {
+// Hear holds a user who was trusted at first sight against what another own device told: another identity or branch is for people
+// to decide, and what people had compared there counts for the same log here. Whatever people have decided here stands.
+func (d *Directory) Hear(tx *store.Tx, u *User, t *Told) (*Change, error) {
+	if u.Trust.Mark != trust.Unverified {
+		return nil, nil
+	}
 	switch e := since(u.Log, device.Pin{Root: t.Root, Seq: t.Seq, Head: t.Head}); {
 	case e == trust.Reset || e == trust.Forked:
 		return d.see(tx, u, e)
-	case e != trust.Grown || !marks || u.Trust.Mark != trust.Unverified || trust.Mark(t.Mark) != trust.Verified:
+	case e != trust.Grown || trust.Mark(t.Mark) != trust.Verified:
 		return nil, nil
 	}
 	var err error

@@ -56,13 +56,19 @@ func confirmed(byCode bool) int {
 	return slices.IndexFunc(linking.Steps(byCode), func(s linking.Step) bool { return s.Name == "confirms" })
 }
 
+// effects are those of each step of an attempt in which nothing goes wrong.
+func effects(t *testing.T, byCode bool, c link.Choice) []linking.Effect {
+	t.Helper()
+	all, err := attempt(world(t, base), byCode, c).Effects()
+	ok(t, err)
+	return all
+}
+
 // faults are all that can go wrong once in an attempt. What both ways to link have alike goes wrong with a QR code; of a code
 // only the commits are tried again.
 func faults(t *testing.T, byCode bool, c link.Choice) (all []linking.Fault) {
 	t.Helper()
-	effects, err := attempt(world(t, base), byCode, c).Effects()
-	ok(t, err)
-	for step, e := range effects {
+	for step, e := range effects(t, byCode, c) {
 		for n := range e.Commits {
 			for _, k := range []linking.Kind{linking.CrashBefore, linking.CrashAfter, linking.FailBefore, linking.FailAfter} {
 				all = append(all, linking.Fault{Step: step, Commit: n, Kind: k, Late: n%2 == 1})
