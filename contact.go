@@ -37,14 +37,16 @@ func (c *Contact) Root() device.Hash {
 }
 
 // Trust verifies the whole log of a user, as the server has it, and pins it: first contact is trust on first use, until
-// people compare their numbers. If another own device has told of that user (KindContact) the log is held against what is pinned
-// there, and its mark is taken over; a log that is another one is pinned, too, but nothing is sealed to it until Acknowledge. Envelopes that waited for this log come out of the next Receive, which may be empty.
+// people compare their numbers. If another own device has told of that user (KindContact) the log is held against what
+// is pinned there, and its mark is taken over; a log that is another one is pinned, too, but nothing is sealed to it
+// until Acknowledge. Envelopes that waited for this log come out of the next Receive, which may be empty.
 //
-// The log of somebody who is pinned already is held against the pin. Fewer entries are fault.Rollback, another first one is
-// fault.IdentityChanged, a second branch is fault.LogFork, and an entry that none of the user's devices signed is
-// fault.UntrustedSigner. Each of them takes a verified mark away and nothing is sealed to the user until Acknowledge; a notice
-// says so (KindIdentity, in Unread). An empty log is a rollback, too: do not hand in what a fetch that failed has left. So give it what the server has now: a copy from before the last Receive looks like a rollback. What
-// the log has more than the pin goes to Receive, which tells what changed.
+// The log of somebody who is pinned already is held against the pin. Fewer entries are fault.Rollback, another first
+// one is fault.IdentityChanged, a second branch is fault.LogFork, and an entry that none of the user's devices signed
+// is fault.UntrustedSigner. Each of them takes a verified mark away and nothing is sealed to the user until
+// Acknowledge; a notice says so (KindIdentity, in Unread). An empty log is a rollback, too: do not hand in what a fetch
+// that failed has left. So give it what the server has now: a copy from before the last Receive looks like a rollback.
+// What the log has more than the pin goes to Receive, which tells what changed.
 func (a *Account) Trust(ctx context.Context, user string, log [][]byte) (*Contact, error) {
 	var c *Contact
 	err := a.retry(func() error {

@@ -22,9 +22,9 @@ func (a *Account) Record(ctx context.Context) ([]byte, error) {
 	return b, err
 }
 
-// Admit signs that a device belongs to this user: it reads everything that is sealed from then on. The log entry is among
-// the Pending parcels until the own log that comes back has it, or another entry at its place (KindOvertaken). While one is
-// pending no other one is signed: fault.Misuse. A device that is one already is no error.
+// Admit signs that a device belongs to this user: it reads everything that is sealed from then on. The log entry is
+// among the Pending parcels until the own log that comes back has it, or another entry at its place (KindOvertaken).
+// While one is pending no other one is signed: fault.Misuse. A device that is one already is no error.
 func (a *Account) Admit(ctx context.Context, record []byte) error {
 	r, err := device.ParseRecord(a.User(), record)
 	if err != nil {
@@ -39,8 +39,8 @@ func (a *Account) Admit(ctx context.Context, record []byte) error {
 	})
 }
 
-// Upgrade signs that this device does suite 2 from now on (see Options.Hybrid), and never less again. The log entry goes the
-// way of Admit's, and a new messaging key follows it. A device of suite 2 is no error.
+// Upgrade signs that this device does suite 2 from now on (see Options.Hybrid), and never less again. The log entry
+// goes the way of Admit's, and a new messaging key follows it. A device of suite 2 is no error.
 func (a *Account) Upgrade(ctx context.Context) error {
 	return a.sign(ctx, func(l *device.Log, k *device.Keys) error {
 		if k.Record().Suite() == device.Hybrid {

@@ -11,8 +11,8 @@ import (
 	"github.com/sottokit/sotto/internal/wire"
 )
 
-// duties are what this device still has to do about other devices of its user, one for each, by H(device ID). They are kept
-// because an app may end at any moment, and a device that was let in by half must not stay.
+// duties are what this device still has to do about other devices of its user, one for each, by H(device ID). They are
+// kept because an app may end at any moment, and a device that was let in by half must not stay.
 var duties = queue.Queue{Room: "device/duty"}
 
 // dutyKind is what is to be done.
@@ -66,17 +66,17 @@ func (d *duty) ends(now time.Time) bool {
 	return d.Kind == dutyRevoke || d.Kind == dutyLink && (t < d.From || t >= d.Until)
 }
 
-// forgotten reports whether a link was over a day ago. Then the store may have been put back to its minutes, and the device may be in
-// use for long: people decide.
+// forgotten reports whether a link was over a day ago. Then the store may have been put back to its minutes, and the
+// device may be in use for long: people decide.
 func (d *duty) forgotten(now time.Time) bool {
 	const day = uint64(24 * time.Hour / time.Second)
 	return d.Kind == dutyLink && uint64(max(0, now.Unix())) >= d.Until+day
 }
 
-// doDuties signs the revocation of a device whose time has come. One entry is signed at a time: the next one follows when that
-// has settled, and one that lost its place is signed again. asked says that a person is at it, or that the own log has just come:
-// by itself nothing is signed before the server has shown what it has, because a store that was put back would sign twice for
-// one place of the log.
+// doDuties signs the revocation of a device whose time has come. One entry is signed at a time: the next one follows
+// when that has settled, and one that lost its place is signed again. asked says that a person is at it, or that the
+// own log has just come: by itself nothing is signed before the server has shown what it has, because a store that was
+// put back would sign twice for one place of the log.
 func (v *view) doDuties(asked bool) error {
 	if !asked && !v.seen && !v.Account.seen.Load() {
 		return nil

@@ -10,8 +10,8 @@ import (
 	"github.com/sottokit/sotto/store"
 )
 
-// A device that recovers goes on as a new one. What it was before is kept for a while: until the recovery has its place in the
-// log the device may still be the former one, and envelopes may be on their way to its messaging keys.
+// A device that recovers goes on as a new one. What it was before is kept for a while: until the recovery has its place
+// in the log the device may still be the former one, and envelopes may be on their way to its messaging keys.
 
 // formerFields are the keys of the former device.
 type formerFields struct {
@@ -62,8 +62,8 @@ func (v *view) former() (*device.Keys, error) {
 	return k, nil
 }
 
-// fallBack makes this device the former one again, when the recovery has lost its place in the log and the former one is active
-// in it.
+// fallBack makes this device the former one again, when the recovery has lost its place in the log and the former one
+// is active in it.
 func (v *view) fallBack(l *device.Log) error {
 	keys, err := v.keys()
 	if err != nil || keys.Pending() != nil {

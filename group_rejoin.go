@@ -11,8 +11,9 @@ import (
 	"github.com/sottokit/sotto/store"
 )
 
-// Who founded a group and lost all devices knows it no more, and all that shows who is in it was signed by devices that are
-// gone: perhaps stolen ones. Those whom they brought in cannot vouch for themselves, so the user decides, who knows them.
+// Who founded a group and lost all devices knows it no more, and all that shows who is in it was signed by devices that
+// are gone: perhaps stolen ones. Those whom they brought in cannot vouch for themselves, so the user decides, who knows
+// them.
 
 // roomClaim is [group_id, H(entry)]: empty, a claim that was told.
 const roomClaim = "group/claim"
@@ -43,8 +44,8 @@ func (v *view) tellClaims(all []groupClaim) error {
 	return nil
 }
 
-// Claimed returns the members of a group as KindGroupClaim says that they are, for the user to look at. Nothing of it counts before
-// Rejoin. A claim that is not here any more is fault.TooFarAhead: its chain has to come again.
+// Claimed returns the members of a group as KindGroupClaim says that they are, for the user to look at. Nothing of it
+// counts before Rejoin. A claim that is not here any more is fault.TooFarAhead: its chain has to come again.
 func (a *Account) Claimed(ctx context.Context, id, entry device.Hash) (members []group.Member, err error) {
 	err = a.retry(func() error {
 		c, err := a.claimed(ctx, id, entry)
@@ -57,8 +58,9 @@ func (a *Account) Claimed(ctx context.Context, id, entry device.Hash) (members [
 	return members, err
 }
 
-// Rejoin says that the user recognizes the members that Claimed shows: this device vouches for the group as far as that entry,
-// and is in it. What waited for it is in Unread then. Entries that do not count with this user's word alone are fault.LogFork.
+// Rejoin says that the user recognizes the members that Claimed shows: this device vouches for the group as far as that
+// entry, and is in it. What waited for it is in Unread then. Entries that do not count with this user's word alone are
+// fault.LogFork.
 func (a *Account) Rejoin(ctx context.Context, id, entry device.Hash) (*Group, error) {
 	err := a.retry(func() error {
 		c, err := a.claimed(ctx, id, entry)

@@ -25,12 +25,13 @@ const (
 // isReserved reports whether an app may not use a content type.
 func isReserved(contentType string) bool { return strings.HasPrefix(contentType, reserved) }
 
-// ShareHistory gives a member of the group every session of it that this device holds and that the member's devices have no
-// part in: they can open the messages of before, from everybody who is a member still, once the app brings those. It is
-// never done by itself. The own devices that came later get them, too. What is shared goes as signed messages through the conversation with that member, one for each
-// session; there each comes out as KindHistory, which names the sharer and when the session began, and this device's part
-// is over when the parcels are delivered. It returns how many sessions were shared. Sessions close some days after their
-// last message, so what is older can only be sent anew, or restored from a backup.
+// ShareHistory gives a member of the group every session of it that this device holds and that the member's devices
+// have no part in: they can open the messages of before, from everybody who is a member still, once the app brings
+// those. It is never done by itself. The own devices that came later get them, too. What is shared goes as signed
+// messages through the conversation with that member, one for each session; there each comes out as KindHistory, which
+// names the sharer and when the session began, and this device's part is over when the parcels are delivered. It
+// returns how many sessions were shared. Sessions close some days after their last message, so what is older can only
+// be sent anew, or restored from a backup.
 func (g *Group) ShareHistory(ctx context.Context, with *Contact) (sessions int, err error) {
 	if g == nil || g.Conversation == nil {
 		return 0, errNoConversation
@@ -63,8 +64,8 @@ func (g *Group) ShareHistory(ctx context.Context, with *Contact) (sessions int, 
 	return len(statements), nil
 }
 
-// share seals something that accounts say to each other, for the devices of to, nil for all. The same for the same devices is
-// the same message: who does not know whether it was shared does it again.
+// share seals something that accounts say to each other, for the devices of to, nil for all. The same for the same
+// devices is the same message: who does not know whether it was shared does it again.
 func (c *Conversation) share(ctx context.Context, contentType string, body []byte, to []device.ID) error {
 	h := sha256.New()
 	conversation := c.ID()
@@ -89,8 +90,8 @@ func (v *view) shareable(id device.Hash, with *directory.User) ([][]byte, error)
 	return v.statementsWithout(id, with.Log.Active())
 }
 
-// statementsWithout returns the statements of a conversation's open sessions in which none of some devices has part. The caller
-// wipes them.
+// statementsWithout returns the statements of a conversation's open sessions in which none of some devices has part.
+// The caller wipes them.
 func (v *view) statementsWithout(conversation device.Hash, devices []*device.Record) ([][]byte, error) {
 	open, err := session.List(v.tx, conversation)
 	if err != nil {
@@ -121,8 +122,8 @@ func (v *view) statementsWithout(conversation device.Hash, devices []*device.Rec
 	return statements, nil
 }
 
-// takeShared keeps a session that a member of its group, or an own device, has shared. It opens messages, and nothing is ever sent on it: its
-// roster is not that of now.
+// takeShared keeps a session that a member of its group, or an own device, has shared. It opens messages, and nothing
+// is ever sent on it: its roster is not that of now.
 func (v *view) takeShared(in *input, o *session.Opened) (session.Prefix, error) {
 	statement := o.Content.Body // wiped with the batch: the transaction may run again
 	in.event.Kind, in.event.Body, in.event.Type = KindHistory, nil, ""
@@ -182,8 +183,8 @@ func (v *view) sharedGroup(o *session.Opened, claim *session.Claim) (*session.Co
 	return placeAt(g.State, *claim.Entry)
 }
 
-// sharedDirect is where a shared session of a conversation of one or two belongs. Only an own device shares one, and this user
-// is in it.
+// sharedDirect is where a shared session of a conversation of one or two belongs. Only an own device shares one, and
+// this user is in it.
 func (v *view) sharedDirect(o *session.Opened, claim *session.Claim) (*session.Conversation, error) {
 	me, err := v.me()
 	if err != nil {

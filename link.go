@@ -12,15 +12,16 @@ import (
 	"github.com/sottokit/sotto/store"
 )
 
-// Link makes the account of a device that joins by link.New, in an empty store, once that is Registering: the device is in its
-// user's log, and it is all there in one commit. log is the user's log as it was given to New.Served, whole. The secrets open the
-// store from then on.
+// Link makes the account of a device that joins by link.New, in an empty store, once that is Registering: the device is
+// in its user's log, and it is all there in one commit. log is the user's log as it was given to New.Served, whole. The
+// secrets open the store from then on.
 //
-// What follows is Account.Register with New.Nonce; when the server has taken it, New.Registered and its message. Everything that the
-// other device chose to hand over comes with Receive. Contacts and sessions are not here before that.
+// What follows is Account.Register with New.Nonce; when the server has taken it, New.Registered and its message.
+// Everything that the other device chose to hand over comes with Receive. Contacts and sessions are not here before
+// that.
 //
-// An attempt that is not that far, and a log that is not the one of the attempt, are fault.Misuse; the other errors are those of
-// Create.
+// An attempt that is not that far, and a log that is not the one of the attempt, are fault.Misuse; the other errors are
+// those of Create.
 func Link(
 	ctx context.Context, b store.Backend, n *link.New, log [][]byte, o *Options, secrets ...*lockbox.Secret,
 ) (*Account, error) {

@@ -7,7 +7,8 @@ import (
 	"github.com/sottokit/sotto/trust"
 )
 
-// The new device has trusted bob by itself before it hears what the phone has: the true one, or one that the server made up.
+// The new device has trusted bob by itself before it hears what the phone has: the true one, or one that the server
+// made up.
 func TestAContactWhoWasTrustedTooEarlyIsHeldAgainstThePhones(t *testing.T) {
 	for name, c := range map[string]struct {
 		verified, fake bool

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sottokit/sotto/device"
@@ -17,11 +18,13 @@ import (
 	"github.com/sottokit/sotto/store"
 )
 
-// LinkOffer adds a device to this account: link.Old together with the account that it is for, so that each step does what it
-// asks of the account, too. It is safe for concurrent use; the zero value and nil are attempts that were aborted.
+// LinkOffer adds a device to this account: link.Old together with the account that it is for, so that each step does
+// what it asks of the account, too. It is safe for concurrent use; the zero value and nil are attempts that were
+// aborted.
 //
-// It lives in memory only. A device that was signed for and did not come to be is revoked: at once by Cancel, otherwise by Receive or
-// Upkeep when link.Life is over, also when the app had ended in the middle. They wait until the server has shown this device's key.
+// It lives in memory only. A device that was signed for and did not come to be is revoked: at once by Cancel, otherwise
+// by Receive or Upkeep when link.Life is over, also when the app had ended in the middle. They wait until the server
+// has shown this device's key.
 type LinkOffer struct {
 	_ [0]func()
 	redacted
@@ -34,14 +37,16 @@ type LinkOffer struct {
 	entry    []byte     // by which this device added the new one
 	last     []byte     // the last message, once it was made
 	finished bool       // the device may stay
+
+	undone atomic.Bool // the device was revoked before it was finished
 }
 
 // maxOffers bounds how many attempts a day a device begins.
 const maxOffers = 10
 
-// OfferLink begins to add a device, with a QR code. What the new device gets of the time before it is chosen here, there is no
-// default: link.Nothing, link.Sessions or link.SessionsAndVault. More than 10 attempts a day are fault.OverLimit; a device that
-// cannot sign for another one is fault.RevokedDevice, fault.LogFork or fault.Misuse.
+// OfferLink begins to add a device, with a QR code. What the new device gets of the time before it is chosen here,
+// there is no default: link.Nothing, link.Sessions or link.SessionsAndVault. More than 10 attempts a day are
+// fault.OverLimit; a device that cannot sign for another one is fault.RevokedDevice, fault.LogFork or fault.Misuse.
 func (a *Account) OfferLink(ctx context.Context, c link.Choice) (*LinkOffer, error) {
 	return a.offer(ctx, func(me *device.Record, now time.Time) (*link.Old, error) { return link.Offer(me, c, now) })
 }
@@ -112,10 +117,11 @@ const roomOffers = "link/offers" // when attempts began, 8 bytes each
 
 var errNoOffer = fmt.Errorf("sotto: no attempt to link a device: %w", fault.Misuse)
 
-// Receive takes a message of the new device: see link.Old.Receive. With the third one this device signs the log entry that adds
-// the new one, which goes the way of Admit's; while another entry is pending, or the own log has grown since Confirm, that cannot be done
-// and the attempt is over (fault.Misuse, fault.StoreConflict). With the last one both sides are done, and what was
-// chosen goes to the new device by itself, in the notes. If the store failed, the same message again does the rest.
+// Receive takes a message of the new device: see link.Old.Receive. With the third one this device signs the log entry
+// that adds the new one, which goes the way of Admit's; while another entry is pending, or the own log has grown since
+// Confirm, that cannot be done and the attempt is over (fault.Misuse, fault.StoreConflict). With the last one both
+// sides are done, and what was chosen goes to the new device by itself, in the notes. If the store failed, the same
+// message again does the rest.
 func (o *LinkOffer) Receive(ctx context.Context, message []byte) (send []byte, err error) {
 	if o == nil || o.account == nil {
 		return nil, errNoOffer
@@ -127,7 +133,7 @@ func (o *LinkOffer) Receive(ctx context.Context, message []byte) (send []byte, e
 	if err != nil && !again {
 		return nil, o.lost(ctx, err)
 	}
-	switch state := o.State(); {
+	switch state := o.old.State(o.account.now()); {
 	case state == link.Admitting && o.entry == nil:
 		return nil, o.sign(ctx)
 	case state == link.Done && !o.finished:
@@ -142,9 +148,9 @@ func (o *LinkOffer) Receive(ctx context.Context, message []byte) (send []byte, e
 	return send, err
 }
 
-// Confirm takes the six digits that the person read on the new device: see link.Old.Confirm. What is no six digits is fault.Misuse
-// and uses nothing up. The own log should be up to date:
-// the new device goes on only if the server has the same.
+// Confirm takes the six digits that the person read on the new device: see link.Old.Confirm. What is no six digits is
+// fault.Misuse and uses nothing up. The own log should be up to date: the new device goes on only if the server has the
+// same.
 func (o *LinkOffer) Confirm(ctx context.Context, digits string) (send []byte, err error) {
 	if o == nil || o.account == nil {
 		return nil, errNoOffer
@@ -223,7 +229,8 @@ func (o *LinkOffer) sign(ctx context.Context) error {
 	return nil
 }
 
-// checkID refuses a device ID that a contact's device has: a server may not take the entry, and would hold up all that follow.
+// checkID refuses a device ID that a contact's device has: a server may not take the entry, and would hold up all that
+// follow.
 func (v *view) checkID(id device.ID) error {
 	return v.users.Each(v.tx, func(u *directory.User) error {
 		if r, _ := u.Log.Device(id); r != nil {
@@ -233,9 +240,9 @@ func (v *view) checkID(id device.ID) error {
 	})
 }
 
-// Admitted says that the server has the log entry, and Receive of the account has brought it: see link.Old.Admitted, of which nonce and
-// ticket are. fault.TooFarAhead says that the own log does not have it yet; fault.StoreConflict that an entry of another device took
-// its place, and that the attempt is over: begin again.
+// Admitted says that the server has the log entry, and Receive of the account has brought it: see link.Old.Admitted, of
+// which nonce and ticket are. fault.TooFarAhead says that the own log does not have it yet; fault.StoreConflict that an
+// entry of another device took its place, and that the attempt is over: begin again.
 func (o *LinkOffer) Admitted(ctx context.Context, nonce [32]byte, ticket []byte) (send []byte, err error) {
 	if o == nil || o.account == nil {
 		return nil, errNoOffer
@@ -297,6 +304,7 @@ func (o *LinkOffer) finish(ctx context.Context) error {
 		return v.putDuty(&duty{Device: r.ID(), Kind: dutyShare})
 	})
 	if err != nil {
+		o.undone.Store(errors.Is(err, fault.Expired))
 		return err
 	}
 	o.finished = true
@@ -304,8 +312,8 @@ func (o *LinkOffer) finish(ctx context.Context) error {
 	return nil
 }
 
-// lost passes on why a step failed. If that was the end, a device that was signed for is revoked; what cannot be noted of that
-// now is due when the time of the attempt is over.
+// lost passes on why a step failed. If that was the end, a device that was signed for is revoked; what cannot be noted
+// of that now is due when the time of the attempt is over.
 func (o *LinkOffer) lost(ctx context.Context, err error) error {
 	if o.State() == link.Aborted {
 		_ = o.undo(ctx)
@@ -313,8 +321,8 @@ func (o *LinkOffer) lost(ctx context.Context, err error) error {
 	return err
 }
 
-// Cancel ends the attempt. A device that was signed for is revoked: by a log entry that follows as soon as the one that added it has
-// settled. One that is linked stays; Revoke ends it.
+// Cancel ends the attempt. A device that was signed for is revoked: by a log entry that follows as soon as the one that
+// added it has settled. One that is linked stays; Revoke ends it.
 func (o *LinkOffer) Cancel(ctx context.Context) error {
 	if o == nil || o.account == nil {
 		return errNoOffer
@@ -325,8 +333,8 @@ func (o *LinkOffer) Cancel(ctx context.Context) error {
 	return o.undo(ctx)
 }
 
-// undo revokes a device that was signed for and did not come to be. It goes by what is stored: a commit may have become durable
-// although it reported a failure.
+// undo revokes a device that was signed for and did not come to be. It goes by what is stored: a commit may have become
+// durable although it reported a failure.
 func (o *LinkOffer) undo(ctx context.Context) error {
 	r, _ := o.old.Candidate()
 	if r == nil || o.finished {

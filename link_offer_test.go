@@ -748,8 +748,8 @@ func TestADeviceThatWasRevokedMeanwhileIsNotLinked(t *testing.T) {
 			for range 2 {
 				send, err := l.offer.Receive(background, m7)
 				wantFault(t, err, fault.Expired)
-				if send != nil {
-					t.Error("the last message")
+				if send != nil || l.offer.State() != link.Aborted {
+					t.Errorf("%d bytes, %v", len(send), l.offer.State())
 				}
 			}
 			alice.Sync()

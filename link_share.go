@@ -40,8 +40,8 @@ func (a *Account) shareLinked(ctx context.Context) error {
 	return nil
 }
 
-// shareWith gives a device of this user the contacts as they are pinned here, with their marks, and every open session that it has
-// no part in: as messages of the notes that go to this device alone.
+// shareWith gives a device of this user the contacts as they are pinned here, with their marks, and every open session
+// that it has no part in: as messages of the notes that go to this device alone.
 func (a *Account) shareWith(ctx context.Context, id device.ID) error {
 	var contacts, statements [][]byte
 	defer func() {
@@ -95,7 +95,8 @@ func (a *Account) shareWith(ctx context.Context, id device.ID) error {
 	})
 }
 
-// contactsToShare are the contacts as they are here: with those who are blocked, or the new device would trust them at first sight.
+// contactsToShare are the contacts as they are here: with those who are blocked, or the new device would trust them at
+// first sight.
 func (v *view) contactsToShare() (all [][]byte, err error) {
 	err = v.users.Each(v.tx, func(u *directory.User) error {
 		if u.Name == v.Account.user {
@@ -132,8 +133,8 @@ func (v *view) statementsFor(r *device.Record) (all [][]byte, err error) {
 	return all, groups.Each(v.tx, add)
 }
 
-// takeContact keeps whom another own device has as a contact, until Trust pins the log. Somebody who is pinned already is held
-// against it.
+// takeContact keeps whom another own device has as a contact, until Trust pins the log. Somebody who is pinned already
+// is held against it.
 func (v *view) takeContact(in *input, o *session.Opened) error {
 	in.event.Kind, in.event.Body, in.event.Type = KindContact, nil, ""
 	if o.From.User() != v.Account.user {
@@ -161,8 +162,8 @@ func (v *view) takeContact(in *input, o *session.Opened) error {
 	return err
 }
 
-// admitter is the device that brought this one into the log: what it says of contacts is what the person chose when this one was
-// linked. It is zero for the first device and one that recovered.
+// admitter is the device that brought this one into the log: what it says of contacts is what the person chose when
+// this one was linked. It is zero for the first device and one that recovered.
 func (v *view) admitter() (device.CertID, error) {
 	keys, err := v.keys()
 	if err != nil {

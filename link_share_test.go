@@ -327,7 +327,8 @@ func TestAContactSharesNothingOfTheOwnAccount(t *testing.T) {
 	only(t, receive(t, alice, bob.write(bob.keys, s, "text")), "text")
 }
 
-// An own device that was revoked tells nothing any more, and neither does one in the name of the user before it is in the log.
+// An own device that was revoked tells nothing any more, and neither does one in the name of the user before it is in
+// the log.
 func TestARevokedDeviceTellsNothing(t *testing.T) {
 	alice, carol := sottotest.NewNetwork(t).Create("alice"), newPerson(t, "carol", nil)
 	h := newHand(t, alice)
@@ -394,8 +395,8 @@ func TestWhatIsPinnedStands(t *testing.T) {
 	sealText(t, alice, "carol", "text")
 }
 
-// A contact who was told is pinned with the mark, once the log is there; one that is another log than was told is pinned and
-// blocked, with a notice, until people decide.
+// A contact who was told is pinned with the mark, once the log is there; one that is another log than was told is
+// pinned and blocked, with a notice, until people decide.
 func TestATrustedLogIsHeldAgainstWhatWasTold(t *testing.T) {
 	for _, c := range []struct {
 		name   string

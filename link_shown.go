@@ -5,8 +5,8 @@ import (
 	"github.com/sottokit/sotto/link"
 )
 
-// attempt is the attempt itself, nil for none: what it shows is that of one that was aborted then. One that took too long ends
-// here, too.
+// attempt is the attempt itself, nil for none: what it shows is that of one that was aborted then. One that took too
+// long ends here, too.
 func (o *LinkOffer) attempt() *link.Old {
 	if o == nil || o.account == nil {
 		return nil
@@ -17,7 +17,7 @@ func (o *LinkOffer) attempt() *link.Old {
 
 // State returns how far the attempt is: see link.State.
 func (o *LinkOffer) State() link.State {
-	if o == nil || o.account == nil {
+	if o == nil || o.account == nil || o.undone.Load() {
 		return link.Aborted
 	}
 	return o.old.State(o.account.now())

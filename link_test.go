@@ -114,7 +114,8 @@ func (l *linking) account() *sotto.Account {
 	return a
 }
 
-// registered brings it to where the new device is registered, and returns the peer, and the last message for the old device.
+// registered brings it to where the new device is registered, and returns the peer, and the last message for the old
+// device.
 func (l *linking) registered() (p *sottotest.Peer, m7 []byte) {
 	l.t.Helper()
 	next := *l.admitted().old

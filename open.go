@@ -20,9 +20,9 @@ var schema = store.Schema{Version: 1}
 // owner is whom the lockbox of an account is for. It stands outside of the store, so it names nobody.
 var owner = []byte("sotto account")
 
-// Create makes the account of a new user, with this device as the first one, in an empty store. The secrets open it from
-// then on. The user ID is opaque and never changes: 1 to 128 bytes of UTF-8 without control characters. A store that is not
-// empty is fault.Misuse, secrets that cannot be used are what package lockbox says.
+// Create makes the account of a new user, with this device as the first one, in an empty store. The secrets open it
+// from then on. The user ID is opaque and never changes: 1 to 128 bytes of UTF-8 without control characters. A store
+// that is not empty is fault.Misuse, secrets that cannot be used are what package lockbox says.
 //
 // The log and the first device-key wait in the outbox for the server.
 func Create(ctx context.Context, b store.Backend, user string, o *Options, secrets ...*lockbox.Secret) (*Account, error) {
@@ -52,9 +52,9 @@ func Create(ctx context.Context, b store.Backend, user string, o *Options, secre
 	})
 }
 
-// Join makes a further device of a user in an empty store. root is the user's identity, as another device of the user showed
-// it: Contact.Root of that device's own contact. Record then goes to that device, for Admit, and this one is ready when
-// Receive has brought the own log with it in.
+// Join makes a further device of a user in an empty store. root is the user's identity, as another device of the user
+// showed it: Contact.Root of that device's own contact. Record then goes to that device, for Admit, and this one is
+// ready when Receive has brought the own log with it in.
 func Join(ctx context.Context, b store.Backend, user string, root device.Hash, o *Options, secrets ...*lockbox.Secret) (*Account, error) {
 	all, err := o.complete()
 	if err != nil {
@@ -120,8 +120,8 @@ func create(
 	return a, nil
 }
 
-// Unlock opens the account in a store with one of its secrets. A wrong one is fault.WrongSecret, a store without an account
-// fault.Misuse, one of a newer version fault.UnsupportedVersion.
+// Unlock opens the account in a store with one of its secrets. A wrong one is fault.WrongSecret, a store without an
+// account fault.Misuse, one of a newer version fault.UnsupportedVersion.
 func Unlock(ctx context.Context, b store.Backend, o *Options, s *lockbox.Secret) (*Account, error) {
 	all, err := o.complete()
 	if err != nil {

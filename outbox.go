@@ -96,10 +96,10 @@ func boxOf(k ParcelKind) queue.Queue {
 	return outbox
 }
 
-// Pending returns all parcels that are not delivered, byte for byte as they were made: what goes to the server and envelopes,
-// then messages, each oldest first. A log entry that this device signed comes first of all and stays until the own log that
-// comes back has it, or another one at its place; so does an entry of a group. A message that waited for too long is left out until Upkeep has sealed it
-// again.
+// Pending returns all parcels that are not delivered, byte for byte as they were made: what goes to the server and
+// envelopes, then messages, each oldest first. A log entry that this device signed comes first of all and stays until
+// the own log that comes back has it, or another one at its place; so does an entry of a group. A message that waited
+// for too long is left out until Upkeep has sealed it again.
 func (a *Account) Pending(ctx context.Context) ([]Parcel, error) {
 	var all []Parcel
 	err := a.view(ctx, func(v *view) error {
@@ -145,8 +145,8 @@ func (a *Account) Pending(ctx context.Context) ([]Parcel, error) {
 	return all, nil
 }
 
-// Delivered notes that everybody whom a parcel was for has it: it leaves the outbox. One that is not there is no error. Only
-// the parcel's ID counts.
+// Delivered notes that everybody whom a parcel was for has it: it leaves the outbox. One that is not there is no error.
+// Only the parcel's ID counts.
 func (a *Account) Delivered(ctx context.Context, p Parcel) error {
 	return a.deliver(ctx, p, func(device.ID) bool { return true })
 }

@@ -13,22 +13,22 @@ import (
 	"github.com/sottokit/sotto/session"
 )
 
-// maxWakes bounds how often what came out makes something else come out: a group, then a session of it that was shared, then
-// its messages.
+// maxWakes bounds how often what came out makes something else come out: a group, then a session of it that was shared,
+// then its messages.
 const maxWakes = 3
 
 // MaxInput bounds an input of Receive, in bytes: an envelope for the largest roster.
 const MaxInput = 16 << 20
 
-// Receive takes anything that the network brought, in any order and any number of times: log entries one by one, device-keys,
-// entries of groups, envelopes, messages and key requests. It is one commit for all of it; what waited for a group that it
-// made known, and sessions that are due in groups after it, are commits of their own. Signatures are checked before, on all
-// cores.
+// Receive takes anything that the network brought, in any order and any number of times: log entries one by one,
+// device-keys, entries of groups, envelopes, messages and key requests. It is one commit for all of it; what waited for
+// a group that it made known, and sessions that are due in groups after it, are commits of their own. Signatures are
+// checked before, on all cores.
 //
 // The first events are one for each input, in order; then come those of inputs that were held and can be used now, and
-// notices of what followed, a device that was added for example. What cannot be used is an event with its reason and disturbs no other. What
-// cannot be used yet is held, and its event says what it needs. The same bytes again give the same event, marked Again,
-// until Ack, and fault.Replayed after that.
+// notices of what followed, a device that was added for example. What cannot be used is an event with its reason and
+// disturbs no other. What cannot be used yet is held, and its event says what it needs. The same bytes again give the
+// same event, marked Again, until Ack, and fault.Replayed after that.
 //
 // The error is about the store and the account only; then nothing has changed and no event is lost.
 func (a *Account) Receive(ctx context.Context, in ...[]byte) ([]Event, error) {
@@ -62,8 +62,8 @@ func (a *Account) Receive(ctx context.Context, in ...[]byte) ([]Event, error) {
 	return events, nil
 }
 
-// Peek tells what Receive would, and changes nothing: for an extension that shows a notification and leaves the rest to the
-// app.
+// Peek tells what Receive would, and changes nothing: for an extension that shows a notification and leaves the rest to
+// the app.
 func (a *Account) Peek(ctx context.Context, in ...[]byte) ([]Event, error) {
 	var events []Event
 	err := a.retry(func() error {
@@ -124,8 +124,8 @@ func (b *batch) check(ctx context.Context, in [][]byte) (*batch, error) {
 	return b, nil
 }
 
-// destroyed is errStale when a key or session that was in use has been replaced or closed meanwhile: that says nothing about
-// an input.
+// destroyed is errStale when a key or session that was in use has been replaced or closed meanwhile: that says nothing
+// about an input.
 func (b *batch) destroyed(inputs []*input) error {
 	for _, in := range inputs {
 		if in.event.Why == fault.DestroyedKey {

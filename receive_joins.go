@@ -13,8 +13,9 @@ import (
 	"github.com/sottokit/sotto/session"
 )
 
-// groupOffer finds the members of the group that an offer names, as they were after the entry that it names. Of a group that
-// this device does not know the chain is put together from entries that came; nothing of it counts before hear says so.
+// groupOffer finds the members of the group that an offer names, as they were after the entry that it names. Of a group
+// that this device does not know the chain is put together from entries that came; nothing of it counts before hear
+// says so.
 func (b *batch) groupOffer(ctx context.Context, in *input, o *session.Offer, id, entry device.Hash) (*session.Conversation, error) {
 	in.event.Conversation = id
 	w, err := b.group(ctx, id)
@@ -87,8 +88,9 @@ func (b *batch) tooLate(ctx context.Context, id device.Hash, epoch uint64) (late
 	return late, err
 }
 
-// strange verifies the chain of a group that this device does not know, as far as an entry. Anybody can name this user in a
-// group and seal to it, so nothing is asked for, and no signature verified, before whoever brought this user in is pinned.
+// strange verifies the chain of a group that this device does not know, as far as an entry. Anybody can name this user
+// in a group and seal to it, so nothing is asked for, and no signature verified, before whoever brought this user in is
+// pinned.
 func (b *batch) strange(ctx context.Context, in *input, w *groupWork, id, entry device.Hash) (*group.State, error) {
 	chain, adder, err := b.chainTo(ctx, w, entry)
 	if err != nil {
@@ -191,10 +193,10 @@ func (b *batch) loadEntries(ctx context.Context) error {
 	return b.prepareGroups(ctx)
 }
 
-// hear notes that a member's statement names an entry of the group: whoever signed it vouches for what is below. A group
-// that this device does not know is one from the moment when the member who brought this user in, or another device of the
-// user, names its newest entry: until then a server could serve a chain that nobody follows. It reports whether the group is
-// known.
+// hear notes that a member's statement names an entry of the group: whoever signed it vouches for what is below. A
+// group that this device does not know is one from the moment when the member who brought this user in, or another
+// device of the user, names its newest entry: until then a server could serve a chain that nobody follows. It reports
+// whether the group is known.
 func (b *batch) hear(ctx context.Context, s *session.Session) (joined bool, err error) {
 	id, entry := s.Conversation(), *s.State()
 	w := b.groups[id]
@@ -212,8 +214,8 @@ func (b *batch) hear(ctx context.Context, s *session.Session) (joined bool, err 
 			return false, nil
 		}
 		if w.chain != nil && from.User() != b.user && (adder == b.user || !isIn(w.chain, entry, adder)) {
-			// Nobody can say it but an own device, which does by itself. Where there is no other one people decide: who is out of
-			// the group, or was brought in by a thief, would say that he is in, too.
+			// Nobody can say it but an own device, which does by itself. Where there is no other one people decide: who
+			// is out of the group, or was brought in by a thief, would say that he is in, too.
 			if l := b.logs[b.user]; l != nil && len(l.Active()) == 1 {
 				b.claims = append(b.claims, groupClaim{id, entry, from.User()})
 			}
@@ -281,8 +283,9 @@ func (v *view) supersede(s *session.Session) error {
 	return session.Supersede(v.tx, id, &tip, at)
 }
 
-// isMember refuses a sender who is no member of the group any more: what waited for the session of an earlier epoch is not
-// taken from him. While the group has forked, the members of a branch that has as good a claim count in its sessions.
+// isMember refuses a sender who is no member of the group any more: what waited for the session of an earlier epoch is
+// not taken from him. While the group has forked, the members of a branch that has as good a claim count in its
+// sessions.
 func (v *view) isMember(id, entry device.Hash, user string, root device.Hash) error {
 	g, err := v.group(id)
 	if err != nil {

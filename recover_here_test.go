@@ -63,7 +63,8 @@ func TestARecoveryInPlaceKeepsWhatTheDeviceKnows(t *testing.T) {
 	}
 }
 
-// Messages that wait go out once, as soon as the device is one: not before, not as the device of before, and each to everybody.
+// Messages that wait go out once, as soon as the device is one: not before, not as the device of before, and each to
+// everybody.
 func TestMessagesThatWaitAreSealedAgainAfterARecovery(t *testing.T) {
 	alice, bob := sottotest.Pair(t)
 	tablet, laptop := bob.Join(), alice.Join()
@@ -204,8 +205,8 @@ func TestWhoHasNoLogRecoversNothing(t *testing.T) {
 	wantFault(t, next.SetRecovery(background, key, recovery.Generate()), fault.Misuse)
 }
 
-// What this device had signed and the server has not taken goes with the device of before. If it comes first after all, the
-// recovery is signed again.
+// What this device had signed and the server has not taken goes with the device of before. If it comes first after all,
+// the recovery is signed again.
 func TestARecoveryInPlaceComesBeforeWhatWasPending(t *testing.T) {
 	for name, first := range map[string]bool{"the recovery comes first": false, "the other entry comes first": true} {
 		t.Run(name, func(t *testing.T) {

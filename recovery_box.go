@@ -11,9 +11,9 @@ import (
 	"github.com/sottokit/sotto/recovery"
 )
 
-// A recovery box is for who has a password and nothing else: the recovery key, sealed under a lockbox that the app leaves with
-// its server. Whoever gets hold of the box can try passwords on it, and the one that opens it has the account; so it is made
-// only when an app asks for it, with a password that withstands that.
+// A recovery box is for who has a password and nothing else: the recovery key, sealed under a lockbox that the app
+// leaves with its server. Whoever gets hold of the box can try passwords on it, and the one that opens it has the
+// account; so it is made only when an app asks for it, with a password that withstands that.
 
 const (
 	maxBoxLabel  = 128 // bytes; it may be that of a newer version
@@ -26,8 +26,9 @@ func boxOwner(user string) []byte { return wire.AppendBound(nil, wire.LabelRecov
 
 func boxContext(user string) cose.Context { return cose.Bind(wire.LabelRecoveryBox, []byte(user)) }
 
-// SealRecovery makes a recovery box of this user's: with one of the secrets OpenRecovery gets the recovery key out of it again.
-// r must be the one in force: another one is fault.WrongSecret, none fault.Misuse. A box is opened once before it is returned.
+// SealRecovery makes a recovery box of this user's: with one of the secrets OpenRecovery gets the recovery key out of
+// it again. r must be the one in force: another one is fault.WrongSecret, none fault.Misuse. A box is opened once
+// before it is returned.
 func (a *Account) SealRecovery(ctx context.Context, r *recovery.Key, secrets ...*lockbox.Secret) ([]byte, error) {
 	if len(secrets) == 0 {
 		return nil, fmt.Errorf("sotto: no secret that opens the recovery box: %w", fault.Misuse)
@@ -76,8 +77,8 @@ func (a *Account) inForce(ctx context.Context, r *recovery.Key) error {
 	})
 }
 
-// RecoverySlots tells what opens a recovery box of that user's, and what it costs to try: who got the box from elsewhere looks
-// before OpenRecovery spends the memory. The errors are those of OpenRecovery.
+// RecoverySlots tells what opens a recovery box of that user's, and what it costs to try: who got the box from
+// elsewhere looks before OpenRecovery spends the memory. The errors are those of OpenRecovery.
 func RecoverySlots(user string, box []byte) ([]lockbox.Slot, error) {
 	inner, _, err := readBox(box)
 	if err != nil {
@@ -90,9 +91,9 @@ func RecoverySlots(user string, box []byte) ([]lockbox.Slot, error) {
 	return slots.Slots(), nil
 }
 
-// OpenRecovery returns the recovery key out of a recovery box of that user's, for Recover. A secret that does not open it is
-// fault.WrongSecret; a box that was cut or altered is fault.Damaged or fault.Malformed, as the place has it, one of another user
-// fault.Damaged. Whether the key is the one in force, Recover tells.
+// OpenRecovery returns the recovery key out of a recovery box of that user's, for Recover. A secret that does not open
+// it is fault.WrongSecret; a box that was cut or altered is fault.Damaged or fault.Malformed, as the place has it, one
+// of another user fault.Damaged. Whether the key is the one in force, Recover tells.
 func OpenRecovery(ctx context.Context, user string, box []byte, s *lockbox.Secret) (*recovery.Key, error) {
 	inner, sealed, err := readBox(box)
 	if err != nil {

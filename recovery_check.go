@@ -11,8 +11,8 @@ import (
 	"github.com/sottokit/sotto/recovery"
 )
 
-// Have is what a user has in hand for a drill: typed off the paper, out of the head, fetched from the server. What is nil is
-// not tried.
+// Have is what a user has in hand for a drill: typed off the paper, out of the head, fetched from the server. What is
+// nil is not tried.
 type Have struct {
 	Key    *recovery.Key   // the recovery key
 	Secret *lockbox.Secret // a password, tried on this device's store and on Box
@@ -45,10 +45,11 @@ type RecoveryReport struct {
 // WithNothingLeft reports whether the user would get back in without any device and any store.
 func (r *RecoveryReport) WithNothingLeft() bool { return r != nil && (r.Key.Works() || r.Box.Works()) }
 
-// RecoveryCheck is a drill. It tells, without changing anything, whether what the user has in hand leads back into the account
-// as it is today. A way that does not work is no error, its Tried says why: fault.WrongSecret for another recovery key than the one in
-// force or a wrong password, fault.Rollback for a box with a former recovery key, fault.Damaged for one that is damaged, fault.Misuse for a
-// log without a recovery key, fault.RevokedDevice for the store of a device that is no longer one.
+// RecoveryCheck is a drill. It tells, without changing anything, whether what the user has in hand leads back into the
+// account as it is today. A way that does not work is no error, its Tried says why: fault.WrongSecret for another
+// recovery key than the one in force or a wrong password, fault.Rollback for a box with a former recovery key,
+// fault.Damaged for one that is damaged, fault.Misuse for a log without a recovery key, fault.RevokedDevice for the
+// store of a device that is no longer one.
 func (a *Account) RecoveryCheck(ctx context.Context, have Have) (*RecoveryReport, error) {
 	r := &RecoveryReport{}
 	var l *device.Log

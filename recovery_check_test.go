@@ -15,8 +15,8 @@ import (
 	"github.com/sottokit/sotto/sottotest"
 )
 
-// drill is an account whose recovery key was replaced once, on a store that takes no commit, and everything a user may have in
-// hand for it.
+// drill is an account whose recovery key was replaced once, on a store that takes no commit, and everything a user may
+// have in hand for it.
 type drill struct {
 	account                     *sotto.Account
 	keys                        map[string]*recovery.Key

@@ -16,7 +16,8 @@ import (
 	"github.com/sottokit/sotto/store"
 )
 
-// Everything that is done with recovery keys, right and wrong: none of them stands in what is stored, sent, reported or printed.
+// Everything that is done with recovery keys, right and wrong: none of them stands in what is stored, sent, reported or
+// printed.
 func TestRecoveryKeysStandNowhere(t *testing.T) {
 	first, second, wrong := recovery.Generate(), recovery.Generate(), recovery.Generate()
 	secret := newSecret()

@@ -25,21 +25,21 @@ type Rotation struct {
 	Why          fault.Code // why it has none yet; 0 as long as the log entry is on its way
 }
 
-// Done reports whether the device is out: the own log says so, and no conversation goes on with a key that it has. What others
-// send is beyond this: their next message has a new key as soon as they see the log.
+// Done reports whether the device is out: the own log says so, and no conversation goes on with a key that it has. What
+// others send is beyond this: their next message has a new key as soon as they see the log.
 func (r *Revocation) Done() bool { return r != nil && r.Listed && len(r.Waiting) == 0 }
 
-// Revoke ends a device of this user; it may be this one, which then is never Done, because it cannot give a conversation a new
-// key any more: other devices do. Call it until Done: the first call signs the log entry, which goes
+// Revoke ends a device of this user; it may be this one, which then is never Done, because it cannot give a
+// conversation a new key any more: other devices do. Call it until Done: the first call signs the log entry, which goes
 // the way of Admit's, and once Receive has brought the own log with it a further call gives a new session to every
 // conversation that the device has part in. Where that fails, Rotation.Why says why, and the next call tries again. The
-// decision is kept: an entry that waits behind another one of this device, or that loses its place to one of another device,
-// is signed by itself as soon as it can be.
+// decision is kept: an entry that waits behind another one of this device, or that loses its place to one of another
+// device, is signed by itself as soon as it can be.
 //
-// Contacts drop the device when they see the entry, and what it signs later is refused by all who have, whatever the date
-// in it. Without a recovery key, revoking the last device ends the account. A device that never was one of this user's is
-// fault.Misuse, a log that has forked fault.LogFork; a device that was revoked itself cannot revoke (fault.RevokedDevice), and
-// whoever has the recovery key can: see Recover.
+// Contacts drop the device when they see the entry, and what it signs later is refused by all who have, whatever the
+// date in it. Without a recovery key, revoking the last device ends the account. A device that never was one of this
+// user's is fault.Misuse, a log that has forked fault.LogFork; a device that was revoked itself cannot revoke
+// (fault.RevokedDevice), and whoever has the recovery key can: see Recover.
 func (a *Account) Revoke(ctx context.Context, id device.ID) (*Revocation, error) {
 	r := &Revocation{Device: id}
 	err := a.update(ctx, func(v *view) (err error) {
@@ -122,8 +122,8 @@ type readable struct {
 	user  string
 }
 
-// readableBy finds the conversations that a device of this user can read along in: they have an open session for it, and none
-// without it to send on. Those in which nothing is ever sealed again are left out.
+// readableBy finds the conversations that a device of this user can read along in: they have an open session for it,
+// and none without it to send on. Those in which nothing is ever sealed again are left out.
 func (v *view) readableBy(id device.ID) ([]readable, error) {
 	me, err := v.me()
 	if err != nil {

@@ -11,8 +11,8 @@ import (
 	"github.com/sottokit/sotto/sottotest"
 )
 
-// household is alice with a tablet that has part in everything: a conversation with bob, her notes, and a group with bob. With
-// carol, whom she knows, she talked before the tablet came, and with dave never.
+// household is alice with a tablet that has part in everything: a conversation with bob, her notes, and a group with
+// bob. With carol, whom she knows, she talked before the tablet came, and with dave never.
 type household struct {
 	alice, tablet, bob, carol *sottotest.Peer
 	group                     device.Hash

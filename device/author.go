@@ -29,10 +29,10 @@ func (k *Keys) Found(r *recovery.Key, now time.Time) ([]byte, error) {
 
 // Add signs that r is another device of the same user.
 //
-// It and the other methods that sign an entry leave it pending in the Keys of this device and change nothing in the log: the
-// caller stores the Keys, sends the entry, extends the log by what the server then serves, calls Keys.Settle and stores the
-// Keys again. While an entry is pending no other one is signed, nor ever a second one for the same place: fault.Misuse. What
-// a log would refuse is refused here, with the same reason and code.
+// It and the other methods that sign an entry leave it pending in the Keys of this device and change nothing in the
+// log: the caller stores the Keys, sends the entry, extends the log by what the server then serves, calls Keys.Settle
+// and stores the Keys again. While an entry is pending no other one is signed, nor ever a second one for the same
+// place: fault.Misuse. What a log would refuse is refused here, with the same reason and code.
 func (l *Log) Add(by *Keys, r *Record, now time.Time) ([]byte, error) {
 	if r == nil {
 		return nil, fmt.Errorf("device: no record: %w", fault.Misuse)
@@ -52,8 +52,8 @@ func (l *Log) Revoke(by *Keys, id ID, now time.Time) ([]byte, error) {
 	return nil, fmt.Errorf("device: no active device of that ID: %w", fault.Misuse)
 }
 
-// Update signs a new record of this device, with the same ID and key and a suite that is not lower. The device signs under
-// it once the entry is settled.
+// Update signs a new record of this device, with the same ID and key and a suite that is not lower. The device signs
+// under it once the entry is settled.
 func (l *Log) Update(by *Keys, suite Suite, now time.Time) ([]byte, error) {
 	if err := by.begin(); err != nil {
 		return nil, err
@@ -89,9 +89,9 @@ func (k *Keys) nextRecord(suite Suite, now time.Time) (*Record, error) {
 	return r, nil
 }
 
-// Recover signs with present, the recovery key in force, that the device of keys, a new one, is the only device: all others
-// are ended. next, unless it is nil or the same, is the recovery key from then on. keys keep the entry as pending. Another recovery key
-// than the one in force is fault.WrongSecret, a log without one fault.Misuse.
+// Recover signs with present, the recovery key in force, that the device of keys, a new one, is the only device: all
+// others are ended. next, unless it is nil or the same, is the recovery key from then on. keys keep the entry as
+// pending. Another recovery key than the one in force is fault.WrongSecret, a log without one fault.Misuse.
 func (l *Log) Recover(keys *Keys, present, next *recovery.Key, now time.Time) ([]byte, error) {
 	if err := keys.begin(); err != nil {
 		return nil, err
@@ -112,8 +112,9 @@ func (l *Log) Recover(keys *Keys, present, next *recovery.Key, now time.Time) ([
 	return keys.propose(l, f, signer, now)
 }
 
-// SetRecovery signs that next is the recovery key. present is the one in force; it is nil, and the device signs, only when
-// none was ever set. keys keep the entry as pending. Another present key than the one in force is fault.WrongSecret.
+// SetRecovery signs that next is the recovery key. present is the one in force; it is nil, and the device signs, only
+// when none was ever set. keys keep the entry as pending. Another present key than the one in force is
+// fault.WrongSecret.
 func (l *Log) SetRecovery(keys *Keys, present, next *recovery.Key, now time.Time) ([]byte, error) {
 	if next == nil {
 		return nil, fmt.Errorf("device: no recovery key: %w", fault.Misuse)

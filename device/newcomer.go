@@ -8,8 +8,8 @@ import (
 
 // What is asked about a device before it is in its user's log: package link does, before anything is signed for it.
 
-// CheckNew tells what Add would refuse a record with: a user ID, a device ID or a key that does not fit, too many active devices,
-// or a log that is full. nil is a record that the log would take.
+// CheckNew tells what Add would refuse a record with: a user ID, a device ID or a key that does not fit, too many
+// active devices, or a log that is full. nil is a record that the log would take.
 func (l *Log) CheckNew(r *Record) error {
 	switch {
 	case l == nil || r == nil || l.user != r.fields.User:
@@ -23,12 +23,12 @@ func (l *Log) CheckNew(r *Record) error {
 	return nil
 }
 
-// VerifyKey verifies a device-key that hangs on a record which is in no log yet. Its device must have made it looking at
-// exactly that end of the user's log; the pin's root is not compared, because a device-key does not name it. Once the record
-// is in the log AcceptKey is for device-keys.
+// VerifyKey verifies a device-key that hangs on a record which is in no log yet. Its device must have made it looking
+// at exactly that end of the user's log; the pin's root is not compared, because a device-key does not name it. Once
+// the record is in the log AcceptKey is for device-keys.
 //
-// A device-key of another record, or one that names another place, is fault.UntrustedSigner; the other errors are those of
-// AcceptKey.
+// A device-key of another record, or one that names another place, is fault.UntrustedSigner; the other errors are those
+// of AcceptKey.
 func (r *Record) VerifyKey(deviceKey []byte, at Pin) (*MessagingKey, error) {
 	if r == nil || r.verifier == nil {
 		return nil, fmt.Errorf("device: no record: %w", fault.Misuse)

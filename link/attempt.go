@@ -24,8 +24,8 @@ type attempt struct {
 	wipe    func()                                        // wipes what one side has beside it
 }
 
-// begin starts the time. It keeps the start without its monotonic reading, so that the clock on the wall counts: the other one
-// stands still while a phone sleeps.
+// begin starts the time. It keeps the start without its monotonic reading, so that the clock on the wall counts: the
+// other one stands still while a phone sleeps.
 func (a *attempt) begin(now time.Time, wipe func()) {
 	a.started, a.wipe = now.Round(0), wipe
 }
@@ -80,8 +80,9 @@ func (a *attempt) look(f func()) {
 	f()
 }
 
-// receive takes a message. Whatever is wrong with one that is due ends the attempt, as long as tries says nothing else; but a
-// device that is linked already is not unlinked by it. A message that came before, or while none is due, changes nothing.
+// receive takes a message. Whatever is wrong with one that is due ends the attempt, as long as tries says nothing else;
+// but a device that is linked already is not unlinked by it. A message that came before, or while none is due, changes
+// nothing.
 func (a *attempt) receive(message []byte, now time.Time) (send []byte, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

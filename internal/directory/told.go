@@ -88,8 +88,9 @@ func (d *Directory) told(tx *store.Tx, user string) (*Told, error) {
 	return t, nil
 }
 
-// Hear holds a user who was trusted at first sight against what another own device told: another identity or branch is for people
-// to decide, and what people had compared there counts for the same log here. Whatever people have decided here stands.
+// Hear holds a user who was trusted at first sight against what another own device told: another identity or branch is
+// for people to decide, and what people had compared there counts for the same log here. Whatever people have decided
+// here stands.
 func (d *Directory) Hear(tx *store.Tx, u *User, t *Told) (*Change, error) {
 	if u.Trust.Mark != trust.Unverified {
 		return nil, nil
@@ -107,8 +108,8 @@ func (d *Directory) Hear(tx *store.Tx, u *User, t *Told) (*Change, error) {
 	return nil, put(tx, u)
 }
 
-// first is the state of a log that is pinned now, and what is to be said of it. A log that an own device has told of is trusted
-// as far as there; if it is not the same one nothing is sealed to the user until people have decided.
+// first is the state of a log that is pinned now, and what is to be said of it. A log that an own device has told of is
+// trusted as far as there; if it is not the same one nothing is sealed to the user until people have decided.
 func (d *Directory) first(tx *store.Tx, l *device.Log) (s trust.State, e trust.Event, n trust.Notice, err error) {
 	s = trust.First(l)
 	t, err := d.told(tx, l.User())

@@ -130,8 +130,8 @@ func (c *Channel) Seal(m Content) ([]byte, error) {
 	return c.SealAt(to, seq, content)
 }
 
-// Open reads the message that has its place at m into m. What is sealed for another place, by somebody else, or altered is
-// fault.Damaged.
+// Open reads the message that has its place at m into m. What is sealed for another place, by somebody else, or altered
+// is fault.Damaged.
 func (c *Channel) Open(message []byte, m Content) error {
 	name, to, seq := m.place()
 	content, err := c.OpenAt(to, seq, message)
