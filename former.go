@@ -69,15 +69,12 @@ func (v *view) fallBack(l *device.Log) error {
 	if err != nil || keys.Pending() != nil {
 		return err
 	}
-	if _, known := l.Known(keys.Record().Cert()); known {
-		return nil
-	}
 	former, err := v.former()
 	if err != nil || former == nil {
 		return err
 	}
 	v.known.retire(former)
-	if l.Standing(former.Record().Cert()) != nil {
+	if l.Standing(former.Record().Cert()) != nil { // a recovery in the log ends it, and so may a thief
 		return nil
 	}
 	if _, err := former.Settle(l); err != nil {
