@@ -9,8 +9,8 @@ import (
 	"github.com/sottokit/sotto/internal/envelope"
 )
 
-// Claim is what the statement of a session says of itself: where it belongs, and whose logs Shared needs, up to where. Nothing
-// of it is verified.
+// Claim is what the statement of a session says of itself: where it belongs, and whose logs Shared needs, up to where.
+// Nothing of it is verified.
 type Claim struct {
 	Conversation device.Hash
 	Entry        *device.Hash // of a group; nil in a conversation of one or two
@@ -27,10 +27,10 @@ func ClaimOf(statement []byte) (*Claim, error) {
 	return &Claim{s.Conversation, (*device.Hash)(s.State), membersOf(s), headsOf(s)}, nil
 }
 
-// Shared verifies the statement of a session that a member of a group shares with one who came later, or a device with a new
-// one of the same user, as ExportSecretStatement returned it. It is held against everything that Offer.Verify holds an envelope against, with the
-// same errors, but that this device need not be in the roster: who shares is answerable for that. The session opens
-// messages; Best never chooses it, because its roster is not the present one.
+// Shared verifies the statement of a session that a member of a group shares with one who came later, or a device with
+// a new one of the same user, as ExportSecretStatement returned it. It is held against everything that Offer.Verify
+// holds an envelope against, with the same errors, but that this device need not be in the roster: who shares is
+// answerable for that. The session opens messages; Best never chooses it, because its roster is not the present one.
 func Shared(statement []byte, c *Conversation, now time.Time, logs Logs) (*Session, error) {
 	if err := c.check(); err != nil {
 		return nil, err

@@ -23,8 +23,11 @@ type keyboard struct {
 func newKeyboard(t testing.TB) *keyboard {
 	t.Helper()
 	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
-	if err != nil {
+	if err != nil && os.Getenv("CI") != "true" {
 		t.Skip(err) // a sandbox without terminals
+	}
+	if err != nil {
+		t.Fatal(err)
 	}
 	k := &keyboard{TB: t, master: master}
 	t.Cleanup(func() { master.Close() }) // which ends a read that an interrupt left behind

@@ -2,9 +2,9 @@ package assembly
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -120,10 +120,21 @@ func (w *World) Catch() error {
 
 // shuffled is some order of facts.
 func (w *World) shuffled(facts []*fact) []*fact {
-	random := rand.New(rand.NewPCG(uint64(w.Choose("order", 1<<16)), 0))
-	all := append([]*fact(nil), facts...)
-	random.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
-	return all
+	order := w.Choose("order", 1<<16)
+	type placed struct {
+		*fact
+		at [sha256.Size]byte
+	}
+	all := make([]placed, len(facts))
+	for i, f := range facts {
+		all[i] = placed{f, sha256.Sum256(fmt.Append(nil, order, i))}
+	}
+	slices.SortFunc(all, func(a, b placed) int { return bytes.Compare(a.at[:], b.at[:]) })
+	shuffled := make([]*fact, len(all))
+	for i, p := range all {
+		shuffled[i] = p.fact
+	}
+	return shuffled
 }
 
 // Serve gives a device the chain as another one sees it, or the beginning of it, all at once. One that knows nothing of the
