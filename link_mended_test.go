@@ -10,6 +10,7 @@ import (
 	"github.com/sottokit/sotto/link"
 	"github.com/sottokit/sotto/session"
 	"github.com/sottokit/sotto/sottotest"
+	"github.com/sottokit/sotto/trust"
 )
 
 // entriesOnly brings the pending log entry to peers as the server would, while everything else still waits.
@@ -92,6 +93,39 @@ func TestAContactWhoSharesASessionOfTwoAsksForNothing(t *testing.T) {
 	receive(t, alice, envelope)
 	b, _, err := bob.chains.Seal(nil, s, bob.keys, session.Content{
 		ID: session.MessageID(sotto.NewMessageID()), Sent: start, Type: sharedSession, Body: must(s.ExportSecretStatement()),
+	})
+	ok(t, err)
+	e := receive(t, alice, b)[0]
+	wantWhy(t, e, fault.UntrustedSigner)
+	if len(e.Needs) != 0 {
+		t.Errorf("needs %+v", e.Needs)
+	}
+}
+
+// What people have decided about a contact stands, whatever the device that linked this one says.
+func TestWhatPeopleDecidedHereStands(t *testing.T) {
+	alice, _ := sottotest.Pair(t)
+	laptop := offered(t, alice, sessions).done()
+	must(laptop.Trust(background, "bob", newPerson(t, "bob", nil).entries))
+	verify(t, laptop, "bob")
+	alice.Flush()
+	laptop.Sync()
+	laptop.Sync()
+	wantMark(t, laptop, "bob", trust.Verified)
+}
+
+// Nobody is asked for the logs of strangers because a contact shared a session with them.
+func TestAContactSharesNoSessionWithAnother(t *testing.T) {
+	alice := sottotest.NewNetwork(t).Create("alice")
+	bob, carol := newPerson(t, "bob", nil), newPerson(t, "carol", nil)
+	trustAll(t, alice, bob)
+	s, envelope := bob.begin(bob.keys, see(t, alice), start)
+	receive(t, alice, envelope)
+	members := func(p *person) session.Member { return session.Member{User: p.user, Root: p.log.Pin().Root} }
+	other := must(session.Begin(bob.keys, must(session.Direct(members(bob), members(carol))), session.DefaultPolicy(), nil, start,
+		session.Logs{"bob": bob.log, "carol": carol.log}))
+	b, _, err := bob.chains.Seal(nil, s, bob.keys, session.Content{
+		ID: session.MessageID(sotto.NewMessageID()), Sent: start, Type: sharedSession, Body: must(other.ExportSecretStatement()),
 	})
 	ok(t, err)
 	e := receive(t, alice, b)[0]
